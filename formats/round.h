@@ -1,0 +1,68 @@
+// Rounding an exact value to a format: the only place that decides a bit.
+#pragma once
+
+#include "formats/format.h"
+#include "formats/rounding.h"
+
+namespace accsim::formats {
+
+/// What happened at one rounding; the table in formats/README.md says when each is set.
+struct Events {
+  bool overflow = false;   ///< the rounded value left the finite range, or an infinity could not be kept
+  bool underflow = false;  ///< inexact, and the rounded value is zero or (floats) below the smallest normal
+  bool inexact = false;    ///< the delivered value is not the exact one
+  bool invalid = false;    ///< a NaN made from operands that were none, or lost in a format without
+  bool operator==(const Events&) const = default;
+};
+
+template <class U>
+struct Rounded {
+  BasicExact<U> value;
+  Events events;
+};
+
+/// Rounds to one format in one way; what follows from both is worked out once, on construction.
+class Rounder {
+ public:
+  /// The combination must have passed check_combination.
+  Rounder(const Format& format, const RoundingSpec& spec);
+
+  /// NaN stays NaN, or becomes +0 with `invalid` where the format has none. Infinities stay, or follow the overflow mode.
+  /// Zero keeps its sign where the format has -0. `random`: the R low bits are used by sr, ignored otherwise.
+  template <class U>
+  [[nodiscard]] Rounded<U> operator()(const BasicExact<U>& x, std::uint32_t random = 0) const;
+
+  [[nodiscard]] bool is_stochastic() const { return mode_ == Rounding::sr; }
+  /// An exact zero sum takes the minus sign only when rounding down.
+  [[nodiscard]] bool zero_sum_is_negative() const { return mode_ == Rounding::rd; }
+  [[nodiscard]] const Limits& format_limits() const { return limits_; }
+  [[nodiscard]] bool is_float() const { return is_float_; }
+  [[nodiscard]] const StochasticSpec& stochastic() const { return stochastic_; }
+  /// True where |x| lies beyond the finite range that this rounding keeps; infinities and NaN do.
+  template <class U>
+  [[nodiscard]] bool outside_range(const BasicExact<U>& x) const;
+
+ private:
+  template <class U>
+  Rounded<U> special(const BasicExact<U>& x) const;
+  template <class U>
+  bool rounds_away(const BasicExact<U>& x, const U& kept, int exponent, int drop, std::uint32_t random) const;
+  template <class U>
+  BasicExact<U> overflowed(const BasicExact<U>& rounded) const;
+
+  bool is_float_, is_signed_;
+  int width_ = 0, bias_ = 0;
+  Limits limits_;
+  Rounding mode_;
+  StochasticSpec stochastic_;
+  Overflow overflow_;
+  Underflow underflow_;
+};
+
+/// One rounding of one value.
+template <class U>
+Rounded<U> round(const BasicExact<U>& x, const Format& format, const RoundingSpec& spec, std::uint32_t random = 0) {
+  return Rounder(format, spec)(x, random);
+}
+
+}  // namespace accsim::formats
