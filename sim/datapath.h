@@ -1,0 +1,115 @@
+// A datapath as plain data: operands, product, reduction levels from the inside out (contracts 3).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/rounding.h"
+
+namespace accsim::sim {
+
+enum class ScaleRule {
+  one,        ///< no scale
+  amax,       ///< max|x| over the tensor / the format's largest value, in binary64
+  amax_pow2,  ///< the smallest power of two not below that
+  number,     ///< a given number
+};
+
+/// One operand: as traced, or quantized to a format first.
+struct Operand {
+  std::optional<formats::Format> format;  ///< unset: as traced
+  formats::RoundingSpec rounding{.mode = formats::Rounding::rne, .stochastic = {}, .overflow = formats::Overflow::saturate, .underflow = {}};
+  ScaleRule scale = ScaleRule::one;
+  double scale_number = 1.0;  ///< for ScaleRule::number
+};
+
+struct Product {
+  std::optional<formats::Format> format;  ///< unset: exact
+  formats::RoundingSpec rounding;
+  std::vector<std::int64_t> permute;  ///< within each permute.size() terms, term i is operand pair permute[i]
+};
+
+enum class LevelKind { sequential, tree, interleaved, fused_sum, exact, exponent_bins, sorted, online };
+enum class Combine { sequential, tree, coalesce };
+enum class Align { rz, rd };
+
+/// One reduction level. Which of the optional keys a kind has is checked when the datapath is read.
+struct Level {
+  LevelKind kind = LevelKind::sequential;
+  std::optional<std::int64_t> terms;   ///< size of one issue; for sequential and interleaved issues before handing up
+  std::optional<std::int64_t> issues;  ///< issues before handing up; unset: all there are
+  formats::Format format;
+  std::optional<formats::Format> round_to;  ///< unset: format
+  formats::RoundingSpec rounding;
+  int fan_in = 2;                           // tree
+  std::int64_t ways = 0;                    // interleaved
+  Combine combine = Combine::sequential;    // interleaved
+  int fraction_bits = 0;                    // fused_sum
+  Align align = Align::rz;                  // fused_sum
+  bool with_accumulator = false;            // fused_sum, exact
+  std::optional<int> zero_exponent;         // fused_sum
+  bool normalize_products = false;          // fused_sum
+  std::optional<int> width, lsb;            // exact
+  int bin_width = 0;                        // exponent_bins
+
+  /// The format that sums are rounded to.
+  [[nodiscard]] const formats::Format& rounded_format() const { return round_to ? *round_to : format; }
+};
+
+/// Where C (a bias, or acc_in) enters: it starts the innermost level's first accumulator, or is added once at the end
+/// (+0 where there is none). It is rounded to `format` on entry, and so is the sum at the end.
+struct InitialAccumulator {
+  bool last = false;
+  std::optional<formats::Format> format;          ///< unset: that of the level whose accumulator it enters (last: the last level)
+  std::optional<formats::RoundingSpec> rounding;  ///< unset: that level's
+};
+
+/// A last conversion of the result, after dividing by 2^shift.
+struct OutputConversion {
+  std::optional<formats::Format> format;  ///< unset: none
+  formats::RoundingSpec rounding;
+  int shift = 0;
+};
+
+struct Datapath {
+  std::string name, source;
+  Operand a, b;
+  Product product;
+  std::vector<Level> levels;  ///< innermost first, at least one
+  InitialAccumulator accumulator;
+  OutputConversion output;
+
+  [[nodiscard]] const Level& last_level() const { return levels.back(); }
+  /// The format of the datapath's result.
+  [[nodiscard]] const formats::Format& result_format() const {
+    if (output.format) return *output.format;
+    return accumulator.last ? accumulator_format() : levels.back().format;
+  }
+  /// How the result was rounded to it.
+  [[nodiscard]] const formats::RoundingSpec& result_rounding() const {
+    if (output.format) return output.rounding;
+    return accumulator.last ? accumulator_rounding() : levels.back().rounding;
+  }
+  /// The level whose accumulator C enters.
+  [[nodiscard]] const Level& accumulator_level() const { return accumulator.last ? levels.back() : levels.front(); }
+  [[nodiscard]] const formats::Format& accumulator_format() const { return accumulator.format ? *accumulator.format : accumulator_level().format; }
+  [[nodiscard]] const formats::RoundingSpec& accumulator_rounding() const {
+    return accumulator.rounding ? *accumulator.rounding : accumulator_level().rounding;
+  }
+};
+
+constexpr std::size_t max_levels = 11;
+
+/// Throws InputError naming the level and key of what cannot combine.
+void check_datapath(const Datapath& datapath);
+
+/// The operand pairs of a dot product of k terms in the order in which the datapath takes them.
+std::vector<std::int64_t> term_order(const Datapath& datapath, std::int64_t k);
+
+/// True where some rounding uses one generator for all outputs, so that they must be made in row-major order.
+bool needs_output_order(const Datapath& datapath);
+
+}  // namespace accsim::sim

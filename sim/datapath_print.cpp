@@ -1,0 +1,153 @@
+// Writing datapath TOML, defaults filled in.
+#include <charconv>
+
+#include "sim/datapath_keys.h"
+#include "sim/datapath_toml.h"
+
+namespace accsim::sim {
+namespace {
+
+using formats::Format;
+using formats::RoundingSpec;
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      constexpr std::string_view hex = "0123456789abcdef";
+      out += "\\u00";
+      out += hex[static_cast<unsigned char>(c) >> 4];
+      out += hex[static_cast<unsigned char>(c) & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string number(double value) {
+  std::array<char, 40> buffer{};
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  std::string text(buffer.data(), end);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
+class Writer {
+ public:
+  void section(const std::string& header) { text_ += "\n" + header + "\n"; }
+  void line(const std::string& key, const std::string& value) { text_ += key + " = " + value + "\n"; }
+  void string(const std::string& key, std::string_view value) { line(key, quoted(value)); }
+  void rounding(const RoundingSpec& spec, const Format& format, const std::string& prefix = "") {
+    string(prefix + "rounding", formats::rounding_spelling(spec));
+    string(prefix + "overflow", formats::name_of(formats::overflow_of(spec, format)));
+    if (format.as_float() != nullptr) string(prefix + "underflow", formats::name_of(formats::underflow_of(spec, format)));
+  }
+  [[nodiscard]] std::string text() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+void write_operand(Writer& w, const std::string& key, const Operand& o) {
+  w.string(key, o.format ? o.format->name : "as_traced");
+  if (!o.format) return;
+  w.rounding(o.rounding, *o.format, key + "_");
+  if (o.scale == ScaleRule::number) w.line(key + "_scale", number(o.scale_number));
+  else w.string(key + "_scale", scale_names[static_cast<std::size_t>(o.scale)]);
+}
+
+void write_level(Writer& w, const Level& l) {
+  w.string("kind", level_kind_names[static_cast<std::size_t>(l.kind)]);
+  if (l.terms) w.line("terms", std::to_string(*l.terms));
+  if (l.issues) w.line("issues", std::to_string(*l.issues));
+  w.string("format", l.format.name);
+  if (l.round_to) w.string("round_to", l.round_to->name);
+  w.rounding(l.rounding, l.rounded_format());
+  const auto boolean = [](bool value) { return value ? "true" : "false"; };
+  switch (l.kind) {
+    case LevelKind::sequential:
+    case LevelKind::sorted: break;
+    case LevelKind::tree: w.line("fan_in", std::to_string(l.fan_in)); break;
+    case LevelKind::interleaved:
+      w.line("ways", std::to_string(l.ways));
+      w.string("combine", combine_names[static_cast<std::size_t>(l.combine)]);
+      break;
+    case LevelKind::fused_sum:
+      w.line("fraction_bits", std::to_string(l.fraction_bits));
+      w.string("align", align_names[static_cast<std::size_t>(l.align)]);
+      w.line("with_accumulator", boolean(l.with_accumulator));
+      if (l.zero_exponent) w.line("zero_exponent", std::to_string(*l.zero_exponent));
+      w.line("normalize_products", boolean(l.normalize_products));
+      break;
+    case LevelKind::exact:
+      if (l.width) w.line("width", std::to_string(*l.width));
+      if (l.lsb) w.line("lsb", std::to_string(*l.lsb));
+      w.line("with_accumulator", boolean(l.with_accumulator));
+      break;
+    case LevelKind::exponent_bins: w.line("bin_width", std::to_string(l.bin_width)); break;
+    case LevelKind::online: break;
+  }
+}
+
+}  // namespace
+
+std::span<const std::string_view> level_keys(LevelKind kind) {
+  using Keys = std::vector<std::string_view>;
+  static const Keys sequential = {};
+  static const Keys tree = {"issues", "fan_in"};
+  static const Keys interleaved = {"ways", "combine"};
+  static const Keys fused_sum = {"issues", "fraction_bits", "align", "with_accumulator", "zero_exponent", "normalize_products"};
+  static const Keys exact = {"issues", "width", "lsb", "with_accumulator"};
+  static const Keys exponent_bins = {"issues", "bin_width"};
+  static const Keys sorted = {"issues"};
+  static const Keys online = {"radix", "multiplier", "digits"};
+  switch (kind) {
+    case LevelKind::sequential: return sequential;
+    case LevelKind::tree: return tree;
+    case LevelKind::interleaved: return interleaved;
+    case LevelKind::fused_sum: return fused_sum;
+    case LevelKind::exact: return exact;
+    case LevelKind::exponent_bins: return exponent_bins;
+    case LevelKind::sorted: return sorted;
+    case LevelKind::online: return online;
+  }
+  return {};
+}
+
+std::string to_toml(const Datapath& d) {
+  Writer w;
+  w.line("accsim", "1");
+  w.string("name", d.name);
+  w.string("source", d.source);
+  w.section("[operands]");
+  write_operand(w, "a", d.a);
+  write_operand(w, "b", d.b);
+  w.section("[product]");
+  w.string("format", d.product.format ? d.product.format->name : "exact");
+  if (d.product.format) w.rounding(d.product.rounding, *d.product.format);
+  if (!d.product.permute.empty()) {
+    std::string list;
+    for (const std::int64_t i : d.product.permute) list += (list.empty() ? "" : ", ") + std::to_string(i);
+    w.line("permute", "[" + list + "]");
+  }
+  for (const Level& level : d.levels) {
+    w.section("[[reduction]]");
+    write_level(w, level);
+  }
+  w.section("[accumulator]");
+  w.string("initial", d.accumulator.last ? "last" : "first");
+  w.string("format", d.accumulator_format().name);
+  w.rounding(d.accumulator_rounding(), d.accumulator_format());
+  if (d.output.format) {
+    w.section("[output]");
+    w.string("format", d.output.format->name);
+    w.rounding(d.output.rounding, *d.output.format);
+    w.line("shift", std::to_string(d.output.shift));
+  }
+  return std::move(w).text();
+}
+
+}  // namespace accsim::sim

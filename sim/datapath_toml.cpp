@@ -1,0 +1,316 @@
+// Reading datapath TOML: every key known, every type checked, every message with its place.
+#include "sim/datapath_toml.h"
+
+#include <toml++/toml.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "formats/error.h"
+#include "formats/text.h"
+#include "sim/datapath_keys.h"
+
+namespace accsim::sim {
+namespace {
+
+using formats::Format;
+using formats::RoundingSpec;
+
+/// One TOML table being read: remembers its place and which keys are known.
+class Table {
+ public:
+  Table(const toml::table& table, std::string where) : table_(table), where_(std::move(where)) {}
+
+  void accept_only(std::span<const std::string_view> keys, const std::string& of) const {
+    for (const auto& [key, value] : table_) {
+      if (std::find(keys.begin(), keys.end(), key.str()) != keys.end()) continue;
+      std::string accepted;
+      for (const std::string_view k : keys) accepted += (accepted.empty() ? "" : ", ") + std::string(k);
+      throw InputError(place(key.str()), "unknown key" + of, accepted + nearest_names(key.str(), std::vector<std::string>(keys.begin(), keys.end())));
+    }
+  }
+
+  template <class F>
+  auto at(std::string_view key, F&& parse) const {
+    try {
+      return parse();
+    } catch (const InputError& error) {
+      throw error.inside(place(key));
+    }
+  }
+
+  [[nodiscard]] bool has(std::string_view key) const { return table_.contains(key); }
+  [[nodiscard]] std::optional<std::string> text(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return std::nullopt;
+    if (!node->is_string()) wrong_type(key, *node, "a string");
+    return **node->as_string();
+  }
+  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key, std::int64_t low, std::int64_t high) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return std::nullopt;
+    const std::string accepted = "an integer from " + std::to_string(low) + " to " + std::to_string(high);
+    if (!node->is_integer()) wrong_type(key, *node, accepted);
+    const std::int64_t value = **node->as_integer();
+    if (value < low || value > high) throw InputError(place(key), std::to_string(value), accepted);
+    return value;
+  }
+  [[nodiscard]] std::optional<bool> boolean(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return std::nullopt;
+    if (!node->is_boolean()) wrong_type(key, *node, "true or false");
+    return **node->as_boolean();
+  }
+  [[nodiscard]] std::optional<Format> format(std::string_view key, std::string_view none = {}) const {
+    const auto spelled = text(key);
+    if (!spelled || (!none.empty() && lower_case(trimmed(*spelled)) == none)) return std::nullopt;
+    return at(key, [&] { return formats::parse_format(*spelled); });
+  }
+  /// Keys `rounding`, `overflow`, `underflow` behind a prefix.
+  [[nodiscard]] RoundingSpec rounding(RoundingSpec spec, const std::string& prefix = "") const {
+    if (const auto t = text(prefix + "rounding")) at(prefix + "rounding", [&] { formats::parse_rounding(*t, spec); return 0; });
+    if (const auto t = text(prefix + "overflow")) spec.overflow = at(prefix + "overflow", [&] { return formats::parse_overflow(*t); });
+    if (const auto t = text(prefix + "underflow")) spec.underflow = at(prefix + "underflow", [&] { return formats::parse_underflow(*t); });
+    return spec;
+  }
+  template <class Enum, std::size_t N>
+  [[nodiscard]] std::optional<Enum> choice(std::string_view key, const std::array<std::string_view, N>& names) const {
+    const auto t = text(key);
+    if (!t) return std::nullopt;
+    const auto found = std::find(names.begin(), names.end(), *t);
+    if (found != names.end()) return static_cast<Enum>(found - names.begin());
+    std::string accepted;
+    for (const std::string_view name : names) accepted += (accepted.empty() ? "" : ", ") + std::string(name);
+    throw InputError(place(key), "\"" + *t + "\"", accepted);
+  }
+  [[nodiscard]] const toml::node* node(std::string_view key) const { return table_.get(key); }
+  [[nodiscard]] std::string place(std::string_view key) const { return where_ + (where_.empty() ? "" : ".") + std::string(key); }
+  [[noreturn]] void wrong_type(std::string_view key, const toml::node& node, const std::string& accepted) const {
+    std::ostringstream type;
+    type << node.type();
+    throw InputError(place(key), "a value of type " + type.str(), accepted);
+  }
+
+ private:
+  const toml::table& table_;
+  std::string where_;
+};
+
+Operand read_operand(const Table& t, const std::string& key) {
+  Operand o;
+  o.format = t.format(key, "as_traced");
+  o.rounding = t.rounding(o.rounding, key + "_");
+  o.scale = o.format && o.format->as_fixed() != nullptr ? ScaleRule::amax : ScaleRule::one;
+  const std::string scale = key + "_scale";
+  if (const toml::node* node = t.node(scale)) {
+    if (node->is_string()) {
+      o.scale = *t.choice<ScaleRule>(scale, scale_names);
+    } else if (node->is_number()) {
+      o.scale = ScaleRule::number;
+      o.scale_number = *node->value<double>();
+    } else {
+      t.wrong_type(scale, *node, "\"one\", \"amax\", \"amax_pow2\" or a number");
+    }
+  }
+  return o;
+}
+
+Product read_product(const Table& t) {
+  Product p;
+  p.format = t.format("format", "exact");
+  p.rounding = t.rounding(p.rounding);
+  if (const toml::node* node = t.node("permute")) {
+    if (!node->is_array()) t.wrong_type("permute", *node, "an array of integers");
+    for (const toml::node& entry : *node->as_array()) {
+      if (!entry.is_integer()) t.wrong_type("permute", entry, "integers in the array");
+      p.permute.push_back(**entry.as_integer());
+    }
+  }
+  return p;
+}
+
+Level read_level(const Table& t) {
+  constexpr std::int64_t many = std::int64_t{1} << 62;
+  Level l;
+  const auto kind = t.choice<LevelKind>("kind", level_kind_names);
+  if (!kind) throw InputError(t.place("kind"), "no kind", "a level's kind: sequential, tree, ...");
+  l.kind = *kind;
+  std::vector<std::string_view> keys(common_level_keys.begin(), common_level_keys.end());
+  keys.insert(keys.end(), level_keys(l.kind).begin(), level_keys(l.kind).end());
+  t.accept_only(keys, " for kind " + std::string(level_kind_names[static_cast<std::size_t>(l.kind)]));
+  const auto format = t.format("format");
+  if (!format) throw InputError(t.place("format"), "no format", "the level's format");
+  l.format = *format;
+  l.terms = t.integer("terms", 1, many);
+  l.issues = t.integer("issues", 1, many);
+  l.round_to = t.format("round_to");
+  l.rounding = t.rounding(l.rounding);
+  l.fan_in = static_cast<int>(t.integer("fan_in", 2, 1 << 20).value_or(2));
+  l.ways = t.integer("ways", 1, 1 << 20).value_or(0);
+  if (const auto combine = t.choice<Combine>("combine", combine_names)) l.combine = *combine;
+  l.fraction_bits = static_cast<int>(t.integer("fraction_bits", 0, 1 << 14).value_or(-1));
+  if (const auto align = t.choice<Align>("align", align_names)) l.align = *align;
+  l.with_accumulator = t.boolean("with_accumulator").value_or(false);
+  if (const auto e = t.integer("zero_exponent", -(1 << 20), 1 << 20)) l.zero_exponent = static_cast<int>(*e);
+  l.normalize_products = t.boolean("normalize_products").value_or(false);
+  if (const auto w = t.integer("width", 1, 1 << 20)) l.width = static_cast<int>(*w);
+  if (const auto e = t.integer("lsb", -(1 << 20), 1 << 20)) l.lsb = static_cast<int>(*e);
+  l.bin_width = static_cast<int>(t.integer("bin_width", 1, 128).value_or(0));
+  return l;
+}
+
+const toml::table& subtable(const toml::table& root, std::string_view key) {
+  static const toml::table empty;
+  const toml::node* node = root.get(key);
+  if (node == nullptr) return empty;
+  if (!node->is_table()) throw InputError(std::string(key), "not a table", "[" + std::string(key) + "]");
+  return *node->as_table();
+}
+
+Datapath read_datapath(const toml::table& root) {
+  const Table top(root, "");
+  top.accept_only(top_keys, "");
+  (void)top.integer("accsim", 1, 1);
+  Datapath d;
+  d.name = top.text("name").value_or("");
+  d.source = top.text("source").value_or("");
+  const Table operands(subtable(root, "operands"), "operands");
+  operands.accept_only(operand_keys, "");
+  d.a = read_operand(operands, "a");
+  d.b = read_operand(operands, "b");
+  const Table product(subtable(root, "product"), "product");
+  product.accept_only(product_keys, "");
+  d.product = read_product(product);
+  const toml::node* reduction = root.get("reduction");
+  if (reduction != nullptr && !reduction->is_array_of_tables()) throw InputError("reduction", "not an array of tables", "[[reduction]]");
+  if (reduction != nullptr) {
+    std::size_t i = 0;
+    for (const toml::node& level : *reduction->as_array()) {
+      d.levels.push_back(read_level(Table(*level.as_table(), "reduction." + std::to_string(i++))));
+    }
+  }
+  const Table accumulator(subtable(root, "accumulator"), "accumulator");
+  accumulator.accept_only(accumulator_keys, "");
+  if (const auto initial = accumulator.choice<int>("initial", std::array<std::string_view, 2>{"first", "last"})) d.accumulator.last = *initial == 1;
+  d.accumulator.format = accumulator.format("format");
+  if (accumulator.has("rounding") || accumulator.has("overflow") || accumulator.has("underflow")) d.accumulator.rounding = accumulator.rounding({});
+  const Table output(subtable(root, "output"), "output");
+  output.accept_only(output_keys, "");
+  d.output.format = output.format("format");
+  d.output.rounding = output.rounding({});
+  d.output.shift = static_cast<int>(output.integer("shift", -(1 << 14), 1 << 14).value_or(0));
+  return d;
+}
+
+/// A value of --set: TOML where it parses as such, else a plain string.
+void insert_value(toml::table& table, const std::string& key, const std::string& text) {
+  try {
+    const toml::table parsed = toml::parse("value = " + text);
+    table.insert_or_assign(key, *parsed.get("value"));
+  } catch (const toml::parse_error&) {
+    table.insert_or_assign(key, text);
+  }
+}
+
+void apply_set(toml::table& root, const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  const std::string where = "--set " + assignment;
+  if (equals == std::string::npos || equals == 0) throw InputError(where, "no KEY=VALUE", "for example reduction.0.format=e5m10");
+  const std::vector<std::string> path = split(assignment.substr(0, equals), '.');
+  toml::table* table = &root;
+  for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+    if (table->get(path[i]) == nullptr && path[i] != "reduction") table->insert(path[i], toml::table{});
+    toml::node* node = table->get(path[i]);
+    if (node != nullptr && node->is_array() && i + 2 < path.size()) {
+      const auto index = parse_integer(path[++i]);
+      toml::array& array = *node->as_array();
+      if (!index || *index < 0 || *index >= static_cast<std::int64_t>(array.size())) {
+        throw InputError(where, path[i - 1] + "." + path[i], "an index from 0 to " + std::to_string(array.size() - 1));
+      }
+      node = array.get(static_cast<std::size_t>(*index));
+    }
+    if (node == nullptr || !node->is_table()) throw InputError(where, "no table " + path[i], "a key of the datapath's TOML, as `accsim show` prints it");
+    table = node->as_table();
+  }
+  insert_value(*table, path.back(), assignment.substr(equals + 1));
+}
+
+void apply_overrides(toml::table& root, const DatapathOverrides& o) {
+  const auto table = [&](std::string_view key) -> toml::table& {
+    if (root.get(key) == nullptr) root.insert(key, toml::table{});
+    return *root.get(key)->as_table();
+  };
+  if (o.in_a) table("operands").insert_or_assign("a", *o.in_a);
+  if (o.in_b) table("operands").insert_or_assign("b", *o.in_b);
+  if (o.product) table("product").insert_or_assign("format", *o.product);
+  toml::array* levels = root.get("reduction") != nullptr ? root.get("reduction")->as_array() : nullptr;
+  if (levels != nullptr) {
+    for (toml::node& level : *levels) {
+      if (o.rounding) level.as_table()->insert_or_assign("rounding", *o.rounding);
+      if (o.overflow) level.as_table()->insert_or_assign("overflow", *o.overflow);
+    }
+    if (o.chunk) {
+      if (levels->size() == 1) {
+        const toml::table copy = *levels->get(0)->as_table();
+        levels->push_back(copy);
+      }
+      levels->get(0)->as_table()->insert_or_assign("terms", *o.chunk);
+    }
+  }
+  for (const std::string& assignment : o.set) apply_set(root, assignment);
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in || std::filesystem::is_directory(path)) throw InputError(path.string(), "cannot be read", "a datapath's TOML file");
+  return text.str();
+}
+
+}  // namespace
+
+Datapath parse_datapath(std::string_view text, const std::string& where, const DatapathOverrides& overrides) {
+  try {
+    toml::table root = toml::parse(text);
+    apply_overrides(root, overrides);
+    Datapath d = read_datapath(root);
+    check_datapath(d);
+    return d;
+  } catch (const toml::parse_error& error) {
+    const auto& at = error.source().begin;
+    throw InputError(where + ", line " + std::to_string(at.line), std::string(error.description()), "TOML 1.0");
+  } catch (const InputError& error) {
+    throw error.inside(where);
+  }
+}
+
+Datapath find_datapath(const std::string& acc, const DatapathOverrides& overrides) {
+  const std::string lower = lower_case(acc);
+  std::vector<std::string> names;
+  for (const BuiltinDatapath& builtin : builtin_datapaths()) {
+    if (builtin.name == lower) return parse_datapath(builtin.toml, "datapath \"" + lower + "\"", overrides);
+    names.emplace_back(builtin.name);
+  }
+  if (acc.ends_with(".toml") || acc.find('/') != std::string::npos) {
+    if (!std::filesystem::exists(acc)) throw InputError(acc, "no such file", "a datapath's TOML file, a built-in datapath or a format");
+    return parse_datapath(read_file(acc), acc, overrides);
+  }
+  try {
+    (void)formats::parse_format(acc);
+  } catch (const InputError& error) {
+    for (const formats::CatalogueRow& row : formats::catalogue()) {
+      names.push_back(row.format.name);
+      names.insert(names.end(), row.aliases.begin(), row.aliases.end());
+    }
+    if (!error.found().starts_with("unknown format")) throw;
+    throw InputError("--acc", "unknown \"" + acc + "\"",
+                     "a datapath of `accsim list datapaths`, a TOML file, or a format of `accsim list formats`" + nearest_names(lower, names));
+  }
+  const std::string text = "accsim = 1\nname = \"" + lower + "\"\n[product]\nformat = \"exact\"\n[[reduction]]\nkind = \"sequential\"\nformat = \"" + lower + "\"\n";
+  return parse_datapath(text, "format \"" + lower + "\"", overrides);
+}
+
+}  // namespace accsim::sim

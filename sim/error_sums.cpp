@@ -1,0 +1,93 @@
+#include "sim/error_sums.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace accsim::sim {
+namespace {
+
+using formats::Exact;
+
+/// 10 log10(signal / noise): an infinity where one of them is zero, undefined where both are.
+StatisticValue decibels(double signal, double noise) {
+  if (signal == 0 && noise == 0) return std::monostate{};
+  if (noise == 0) return HUGE_VAL;
+  if (signal == 0) return -HUGE_VAL;
+  return 10 * std::log10(signal / noise);
+}
+
+StatisticValue decibels(const Moments& signal, const Moments& noise) {
+  if (noise.count == 0) return std::monostate{};
+  return decibels(signal.variance(), noise.mean_square());
+}
+
+Exact difference(const Exact& a, const Exact& b) { return formats::sum(a, negated(b)); }
+
+}  // namespace
+
+RealOutput ErrorSums::add(const OutputValues& output) {
+  const Exact real_y = product(output.y, output.scale);
+  const Exact comparable_y = scaled(real_y, output.shift);
+  const Exact real_reference = formats::sum(product(output.sum, output.scale), output.bias);
+  const RealOutput real{to_double(real_y), to_double(real_reference)};
+  if (output.y.is_finite() && real_reference.is_finite()) {
+    const Exact error = difference(comparable_y, real_reference);
+    const double e = to_double(error);
+    const double y = to_double(comparable_y);
+    error_.add(e);
+    reference_.add(real.reference);
+    y_squares_.add_product(y, y);
+    y_reference_.add_product(y, real.reference);
+    max_abs_ = std::max(max_abs_, std::fabs(e));
+    const Exact ulps = quotient_with_sticky(error, scaled(output.scale, output.spacing_exponent), 128);
+    max_ulp_ = std::max(max_ulp_, std::fabs(to_double(ulps)));
+  }
+  if (output.signal.is_finite()) {
+    const double signal = to_double(output.signal);
+    if (real_reference.is_finite()) {
+      quantization_noise_.add(to_double(difference(real_reference, output.signal)));
+      quantization_signal_.add(signal);
+    }
+    if (output.y.is_finite()) {
+      total_noise_.add(to_double(difference(comparable_y, output.signal)));
+      total_signal_.add(signal);
+    }
+  }
+  return real;
+}
+
+void ErrorSums::merge(const ErrorSums& other) {
+  error_.merge(other.error_);
+  reference_.merge(other.reference_);
+  y_squares_.merge(other.y_squares_);
+  y_reference_.merge(other.y_reference_);
+  quantization_noise_.merge(other.quantization_noise_);
+  quantization_signal_.merge(other.quantization_signal_);
+  total_noise_.merge(other.total_noise_);
+  total_signal_.merge(other.total_signal_);
+  max_abs_ = std::max(max_abs_, other.max_abs_);
+  max_ulp_ = std::max(max_ulp_, other.max_ulp_);
+}
+
+StatisticValue ErrorSums::error_statistic(std::string_view name) const {
+  if (error_.count == 0) return std::monostate{};
+  if (name == "sndr_db") return decibels(reference_, error_);
+  if (name == "snr_power_db") return decibels(reference_.mean_square(), error_.mean_square());
+  if (name == "csnr_db") return decibels(reference_.variance(), error_.variance());
+  if (name == "bias") return error_.mean();
+  if (name == "mse") return error_.mean_square();
+  if (name == "rmse") return std::sqrt(error_.mean_square());
+  if (name == "max_abs") return max_abs_;
+  if (name == "max_ulp") return max_ulp_;
+  if (name == "cosine") {
+    const double power = std::sqrt(to_double(y_squares_.value())) * std::sqrt(to_double(reference_.squares.value()));
+    if (power == 0) return std::monostate{};
+    return to_double(y_reference_.value()) / power;
+  }
+  return std::monostate{};
+}
+
+StatisticValue ErrorSums::sqnr_db() const { return decibels(quantization_signal_, quantization_noise_); }
+StatisticValue ErrorSums::total_sndr_db() const { return decibels(total_signal_, total_noise_); }
+
+}  // namespace accsim::sim

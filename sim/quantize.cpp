@@ -1,0 +1,84 @@
+#include "sim/quantize.h"
+
+#include <cmath>
+#include <functional>
+
+#include "formats/round.h"
+#include "sim/random_site.h"
+
+namespace accsim::sim {
+namespace {
+
+using formats::NarrowExact;
+
+bool fits_float(const formats::Format& format) {
+  const formats::Limits l = formats::limits(format);
+  return l.precision <= 24 && l.lsb_exponent >= -149 && (l.max_finite.is_zero() || log2_floor(l.max_finite) <= 127) &&
+         (l.min_finite.is_zero() || log2_floor(l.min_finite) <= 127);
+}
+
+bool fits_double(const formats::Format& format) {
+  const formats::Limits l = formats::limits(format);
+  return l.precision <= 53 && l.lsb_exponent >= -1074 && log2_floor(l.max_finite) <= 1023;
+}
+
+/// `at(i)` gives element i quantized; stored in the smallest carrier that holds the format.
+template <class At>
+Values stored(std::int64_t size, const formats::Format& format, bool keeps_small_values, At&& at) {
+  const auto fill = [&](auto carrier, auto convert) {
+    carrier.reserve(static_cast<std::size_t>(size));
+    for (std::int64_t i = 0; i < size; ++i) carrier.push_back(convert(at(i)));
+    return Values(std::move(carrier));
+  };
+  if (fits_float(format) && !keeps_small_values) return fill(std::vector<float>{}, [](const NarrowExact& x) { return static_cast<float>(to_double(x)); });
+  if (fits_double(format) && !keeps_small_values) return fill(std::vector<double>{}, [](const NarrowExact& x) { return to_double(x); });
+  return fill(std::vector<formats::Exact>{}, [](const NarrowExact& x) { return widened(x); });
+}
+
+}  // namespace
+
+double amax(const Values& values) {
+  double largest = 0;
+  for (std::int64_t i = 0; i < values.size(); ++i) {
+    const double x = std::fabs(values.number(i));
+    if (std::isfinite(x) && x > largest) largest = x;
+  }
+  return largest;
+}
+
+double operand_scale(const Operand& operand, const Values& values) {
+  if (operand.scale == ScaleRule::one) return 1.0;
+  const double largest = amax(values);
+  if (largest == 0) return 1.0;
+  if (operand.scale == ScaleRule::number) return operand.scale_number;
+  const double scale = largest / to_double(formats::limits(*operand.format).max_finite);
+  if (operand.scale == ScaleRule::amax) return scale;
+  int exponent = 0;
+  const double fraction = std::frexp(scale, &exponent);  // scale = fraction * 2^exponent, fraction in [1/2, 1)
+  return std::ldexp(1.0, fraction == 0.5 ? exponent - 1 : exponent);
+}
+
+QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position) {
+  if (!operand.format || (tensor.format && *tensor.format == *operand.format)) return {};
+  const formats::Format& format = *operand.format;
+  const formats::Rounder rounder(format, operand.rounding);
+  QuantizedOperand q;
+  q.changed = true;
+  q.scale = operand_scale(operand, tensor.values);
+  ArrayGenerators arrays;
+  const auto random_at = [&](std::int64_t i) {
+    formats::RandomPosition here = position;
+    here.output = static_cast<std::uint64_t>(i);
+    return rounder.is_stochastic() ? RandomSite(operand.rounding, seed, here, &arrays).next() : 0U;
+  };
+  const bool keeps_small_values = formats::underflow_of(operand.rounding, format) == formats::Underflow::none;
+  q.values = stored(tensor.values.size(), format, keeps_small_values, [&](std::int64_t i) {
+    if (tensor.values.fits_double() || q.scale != 1.0) {
+      return rounder(formats::from_double<formats::UInt128>(tensor.values.number(i) / q.scale), random_at(i)).value;
+    }
+    return narrowed(rounder(tensor.values.exact(i), random_at(i)).value);
+  });
+  return q;
+}
+
+}  // namespace accsim::sim

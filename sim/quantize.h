@@ -1,0 +1,26 @@
+// Operand quantization: a tensor's values to a format, with the scale rule of the datapath (contracts 3, [operands]).
+#pragma once
+
+#include "formats/random.h"
+#include "sim/datapath.h"
+#include "sim/tensor.h"
+
+namespace accsim::sim {
+
+/// What the datapath sees of a tensor.
+struct QuantizedOperand {
+  Values values;       ///< what enters the datapath
+  double scale = 1.0;  ///< results are multiplied by it (beside the dataset's own scales)
+  bool changed = false;  ///< false: the tensor's own values pass as they are (`values` is then empty)
+};
+
+/// max|x| over the finite elements; 0 for none.
+double amax(const Values& values);
+/// The scale that the operand's rule gives this tensor: one for a tensor of zeros.
+double operand_scale(const Operand& operand, const Values& values);
+
+/// x / scale in binary64, rounded to the operand's format. A tensor stored in that format passes unchanged.
+/// `position` gives seed-independent facts of the random bits: layer, pass, site 14 or 15; its `output` is ignored.
+QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position);
+
+}  // namespace accsim::sim

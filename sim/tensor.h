@@ -1,0 +1,46 @@
+// A tensor as the datapath sees it: the values decode(code) - zero_point of a dataset, beside the scales that make them real numbers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "formats/format.h"
+
+namespace accsim::sim {
+
+/// Element values in the smallest of three carriers that holds every one of them exactly.
+class Values {
+ public:
+  using Storage = std::variant<std::vector<float>, std::vector<double>, std::vector<formats::Exact>>;
+
+  Values() = default;
+  explicit Values(Storage storage) : storage_(std::move(storage)) {}
+
+  [[nodiscard]] std::int64_t size() const;
+  /// True where `number` is exact.
+  [[nodiscard]] bool fits_double() const { return !std::holds_alternative<std::vector<formats::Exact>>(storage_); }
+  /// The element as the nearest binary64.
+  [[nodiscard]] double number(std::int64_t i) const;
+  [[nodiscard]] formats::Exact exact(std::int64_t i) const;
+  [[nodiscard]] const Storage& storage() const { return storage_; }
+
+ private:
+  Storage storage_;
+};
+
+struct Tensor {
+  std::vector<std::int64_t> shape;                ///< row-major
+  Values values;                                  ///< decode(code) - zero_point, or the floating-point data as stored
+  std::optional<formats::Format> format;          ///< of the stored codes; unset for floating-point data
+  formats::Exact zero_point_min, zero_point_max;  ///< extremes over the axis, for range bounds
+  std::vector<double> scale{1.0};                 ///< one for all, or one for each index along scale_axis
+  int scale_axis = -1;                            ///< -1: scale has one element
+
+  [[nodiscard]] std::int64_t size() const;
+  /// The scale of one element.
+  [[nodiscard]] double scale_of(std::int64_t element) const;
+};
+
+}  // namespace accsim::sim
