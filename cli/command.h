@@ -1,0 +1,49 @@
+// The commands of the program: each adds itself to the argument parser and leaves behind what to run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "sim/datapath_toml.h"
+
+namespace accsim::cli {
+
+constexpr int exit_done = 0;
+constexpr int exit_comparison_failed = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_bad_input = 3;
+constexpr int exit_internal = 4;
+
+/// The command line is right in form but asks for two things that exclude each other; exit status 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What the chosen command does; returns the exit status.
+using Action = std::function<int()>;
+
+void add_run(CLI::App& app, Action& action);
+void add_list(CLI::App& app, Action& action);
+void add_show(CLI::App& app, Action& action);
+void add_info(CLI::App& app, Action& action);
+void add_quantize(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
+
+/// --acc with all that overrides its fields.
+struct DatapathOptions {
+  std::string acc;
+  sim::DatapathOverrides overrides;
+};
+/// `positional`: the datapath is an argument, not --acc.
+void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional = false);
+
+/// -v, -q: how much is logged to standard error.
+void add_log_options(CLI::App& command);
+
+/// An example for --help.
+void set_example(CLI::App& command, const std::string& example);
+
+std::string version();
+
+}  // namespace accsim::cli

@@ -1,0 +1,253 @@
+// accsim run: replays the layers of a trace through a datapath and reports.
+#include <fnmatch.h>
+#include <omp.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "cli/command.h"
+#include "cli/progress.h"
+#include "cli/run_report.h"
+#include "formats/error.h"
+#include "traces/digest.h"
+
+namespace accsim::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using sim::Pass;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+struct RunOptions {
+  DatapathOptions datapath;
+  std::string trace;
+  std::vector<std::string> layer_globs;
+  std::vector<std::string> passes{"fprop"};
+  int threads = 0;
+  std::string executor;
+  std::uint64_t seed = 0;
+  std::string json, csv, out;
+  std::vector<std::string> save{"output"};
+  bool quiet = false, bias_in_accumulator = false;
+  ProgressMode progress = ProgressMode::automatic;
+};
+
+std::string_view name_of(Pass pass) {
+  switch (pass) {
+    case Pass::fprop: return "fprop";
+    case Pass::dgrad: return "dgrad";
+    case Pass::wgrad: return "wgrad";
+  }
+  return "";
+}
+
+struct Job {
+  const traces::LayerInfo* layer;
+  Pass pass;
+};
+
+std::vector<const traces::LayerInfo*> selected_layers(const traces::TraceFile& trace, const std::vector<std::string>& globs) {
+  std::vector<const traces::LayerInfo*> selected;
+  std::vector<bool> used(globs.size(), false);
+  for (const traces::LayerInfo& layer : trace.layers()) {
+    bool wanted = globs.empty();
+    for (std::size_t i = 0; i < globs.size(); ++i) {
+      if (fnmatch(globs[i].c_str(), layer.name.c_str(), 0) != 0) continue;
+      wanted = true;
+      used[i] = true;
+    }
+    if (wanted) selected.push_back(&layer);
+  }
+  std::vector<std::string> names;
+  std::string list;
+  for (const traces::LayerInfo& layer : trace.layers()) {
+    names.push_back(layer.name);
+    if (names.size() <= 8) list += (list.empty() ? "" : ", ") + layer.name;
+  }
+  if (names.size() > 8) list += ", ... (" + std::to_string(names.size()) + " in all)";
+  for (std::size_t i = 0; i < globs.size(); ++i) {
+    if (!used[i]) throw InputError(trace.path().string() + ": --layer", "no layer matches \"" + globs[i] + "\"", list + nearest_names(globs[i], names));
+  }
+  return selected;
+}
+
+std::vector<Job> jobs_of(const traces::TraceFile& trace, const RunOptions& options) {
+  const std::string& wanted = options.passes.back();
+  std::vector<Job> jobs;
+  std::string missing;
+  for (const traces::LayerInfo* layer : selected_layers(trace, options.layer_globs)) {
+    for (const Pass pass : {Pass::fprop, Pass::dgrad, Pass::wgrad}) {
+      if (wanted != "all" && wanted != name_of(pass)) continue;
+      if (traces::TraceFile::has_pass(*layer, pass)) jobs.push_back({layer, pass});
+      else if (wanted != "all") missing = layer->name;
+    }
+  }
+  if (jobs.empty()) throw InputError(trace.path().string() + ": layer \"" + missing + "\"", "no grad_output, so no " + wanted, "a layer with grad_output, or --pass fprop");
+  if (!missing.empty()) spdlog::warn("layers without grad_output are left out of {}, among them \"{}\"", wanted, missing);
+  return jobs;
+}
+
+const sim::Executor* executor_named(const std::string& name, const sim::Datapath& datapath) {
+  if (name.empty() || name == "auto") return nullptr;
+  std::string accepted = "auto";
+  for (const sim::Executor* executor : sim::executors()) {
+    accepted += ", " + std::string(executor->name());
+    if (executor->name() != name) continue;
+    if (!executor->supports(datapath)) throw InputError("--executor " + name, "cannot execute datapath \"" + datapath.name + "\" bit for bit", "interpreter, auto");
+    return executor;
+  }
+  throw UsageError("--executor " + name + ": unknown; accepted: " + accepted);
+}
+
+/// A text document that appears complete or not at all; "-" is standard output.
+void write_document(const std::string& path, const RunReport& report, void (*write)(std::ostream&, const RunReport&)) {
+  if (path.empty()) return;
+  if (path == "-") {
+    write(std::cout, report);
+    std::cout.flush();
+    return;
+  }
+  const std::string temporary = path + ".part";
+  {
+    std::ofstream file(temporary, std::ios::binary);
+    write(file, report);
+    file.flush();
+    if (!file) {
+      std::remove(temporary.c_str());
+      throw InputError(path, "cannot be written", "a writable place");
+    }
+  }
+  std::filesystem::rename(temporary, path);
+}
+
+/// Found before the first MAC: a document's folder that does not exist or cannot be written.
+void check_writable(const std::string& path) {
+  if (path.empty() || path == "-") return;
+  const std::string temporary = path + ".part";
+  const bool works = !std::filesystem::is_directory(path) && std::ofstream(temporary, std::ios::binary).good();
+  std::remove(temporary.c_str());
+  if (!works) throw InputError(path, "cannot be written", "a file name in an existing, writable folder");
+}
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options) : options_(options) {}
+
+  int operator()() {
+    const auto start = Clock::now();
+    if (options_.json == "-" && options_.csv == "-") throw UsageError("--json - and --csv - cannot both have standard output");
+    const sim::Datapath datapath = sim::find_datapath(options_.datapath.acc, options_.datapath.overrides);
+    const sim::Executor* executor = executor_named(options_.executor, datapath);
+    const traces::TraceFile trace(options_.trace);
+    const std::vector<Job> jobs = jobs_of(trace, options_);
+    for (const Job& job : jobs) trace.check(*job.layer, job.pass);
+    check_writable(options_.json);
+    check_writable(options_.csv);
+    if (!options_.out.empty() && std::filesystem::exists(options_.out) && std::filesystem::equivalent(options_.out, options_.trace)) {
+      throw InputError("--out " + options_.out, "the trace itself", "another file");
+    }
+    std::unique_ptr<traces::ResultsFile> results;
+    if (!options_.out.empty()) results = std::make_unique<traces::ResultsFile>(options_.out);
+
+    sim::SimulateOptions simulate{.threads = options_.threads > 0 ? options_.threads : omp_get_num_procs(), .executor = executor, .seed = options_.seed,
+                                  .keep_output = results != nullptr && saves("output"), .keep_reference = results != nullptr && saves("reference"), .progress = {}};
+    describe(datapath, simulate);
+    if (results) results->write_root(root_attributes(report_));
+    Progress progress(options_.quiet ? ProgressMode::never : options_.progress, total_macs(jobs));
+    simulate.progress = [&](std::int64_t macs) { progress.advance(macs); };
+    for (const Job& job : jobs) {
+      progress.start_layer(job.layer->name);
+      one_layer(trace, job, datapath, simulate, results.get());
+    }
+    progress.clear();
+    report_.total_seconds = seconds_since(start);
+    if (results) results->finish();
+    write_document(options_.json, report_, write_json);
+    write_document(options_.csv, report_, write_csv);
+    if (!options_.quiet && options_.json != "-" && options_.csv != "-") write_table(std::cout, report_);
+    return exit_done;
+  }
+
+ private:
+  [[nodiscard]] bool saves(std::string_view what) const { return std::find(options_.save.begin(), options_.save.end(), what) != options_.save.end(); }
+
+  void describe(const sim::Datapath& datapath, const sim::SimulateOptions& simulate) {
+    report_.version = version().substr(7);
+    report_.datapath_name = datapath.name;
+    report_.datapath_toml = sim::to_toml(datapath);
+    report_.datapath_digest = "sha256:" + traces::sha256_of_text(report_.datapath_toml);
+    report_.trace_file = options_.trace;
+    report_.trace_digest = "sha256:" + traces::sha256_of_file(options_.trace);
+    report_.executor = std::string(sim::choose_executor(datapath, simulate).name());
+    report_.seed = options_.seed;
+    report_.threads = simulate.threads;
+    spdlog::debug("datapath {} with {} levels, executor {}, {} threads", datapath.name, datapath.levels.size(), report_.executor, simulate.threads);
+  }
+
+  static std::int64_t total_macs(const std::vector<Job>& jobs) {
+    std::int64_t macs = 0;
+    macs += static_cast<std::int64_t>(jobs.size());
+    return macs;
+  }
+
+  void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& datapath, const sim::SimulateOptions& simulate, traces::ResultsFile* results) {
+    const auto read_start = Clock::now();
+    const traces::LayerPass pass = trace.load(*job.layer, job.pass);
+    report_.read_seconds += seconds_since(read_start);
+    LayerReport layer{.name = job.layer->name, .op = job.layer->op, .pass = std::string(name_of(job.pass)), .m = pass.lowering->m, .n = pass.lowering->n,
+                      .k = pass.lowering->k, .batch = pass.lowering->batch, .result = {}};
+    const sim::LayerProblem problem{.a = &pass.a, .b = &pass.b, .bias = options_.bias_in_accumulator && pass.bias ? &*pass.bias : nullptr,
+                                    .lowering = pass.lowering.get(), .layer = job.layer->rank, .pass = job.pass};
+    layer.result = sim::simulate(datapath, problem, simulate);
+    report_.simulate_seconds += layer.result.simulate_seconds;
+    report_.reference_seconds += layer.result.reference_seconds;
+    spdlog::debug("{} {}: executor {}, {:.3f} s simulating, {:.3f} s reference", layer.name, layer.pass, layer.result.executor, layer.result.simulate_seconds,
+                  layer.result.reference_seconds);
+    if (results != nullptr) {
+      const std::string group = job.pass == Pass::fprop ? layer.name : layer.name + "/" + layer.pass;
+      results->write_layer(group, layer_attributes(layer),
+                           {.shape = pass.lowering->output_shape, .output = layer.result.output, .output_code = layer.result.output_code,
+                            .code_words = layer.result.code_words, .reference = layer.result.reference});
+    }
+    layer.result.output = {};
+    layer.result.output_code = {};
+    layer.result.reference = {};
+    report_.layers.push_back(std::move(layer));
+  }
+
+  const RunOptions& options_;
+  RunReport report_;
+};
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* run = app.add_subcommand("run", "Replay the layers of a trace through a datapath and report overflow, SNDR and errors");
+  set_example(*run, "accsim run --acc fp12 --trace traces/samples/layer3.h5\n  accsim run --acc fp12 --trace net.h5 --layer 'conv*' --chunk 32 --json - --out results.h5 --save output,reference");
+  run->add_option("--trace", options->trace, "HDF5 file of layers, accsim-trace/1")->required();
+  add_datapath_options(*run, options->datapath);
+  run->add_option("--layer", options->layer_globs, "Only layers whose name matches this pattern (repeatable)")->allow_extra_args(false);
+  run->add_option("--pass", options->passes, "fprop, dgrad, wgrad or all")->check(CLI::IsMember({"fprop", "dgrad", "wgrad", "all"}))->expected(1)->default_str("fprop");
+  run->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
+  run->add_option("--executor", options->executor, "Force an executor of `accsim list executors`");
+  run->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->default_str("0");
+  run->add_flag("--bias-in-accumulator", options->bias_in_accumulator, "Start each accumulator with the layer's bias");
+  run->add_option("--json", options->json, "Write the report as JSON; - for standard output");
+  run->add_option("--csv", options->csv, "Write a row a layer as CSV; - for standard output");
+  run->add_option("--out", options->out, "Write results as HDF5, accsim-results/1");
+  run->add_option("--save", options->save, "What --out keeps of each layer: output, reference")->delimiter(',')->check(CLI::IsMember({"output", "reference"}))->allow_extra_args(false);
+  run->add_flag_callback("-q,--quiet", [options] { options->quiet = true; spdlog::set_level(spdlog::level::err); }, "No table, no progress, only errors");
+  run->add_option_function<std::string>(
+         "--progress", [options](const std::string& mode) { options->progress = mode == "auto" ? ProgressMode::automatic : mode == "always" ? ProgressMode::always : ProgressMode::never; },
+         "auto (on a terminal), always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  add_log_options(*run);
+  run->callback([options, &action] { action = [options] { return Run(*options)(); }; });
+}
+
+}  // namespace accsim::cli

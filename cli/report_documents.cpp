@@ -1,0 +1,116 @@
+// The run's report as JSON, CSV and HDF5 attributes: loops over the rows of the statistics.
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/run_report.h"
+
+namespace accsim::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using sim::StatisticGroup;
+using sim::StatisticValue;
+
+ordered_json json_number(double value) {
+  if (std::isnan(value)) return nullptr;
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return value;
+}
+
+ordered_json json_value(const StatisticValue& value) {
+  struct Visitor {
+    ordered_json operator()(std::monostate) const { return nullptr; }
+    ordered_json operator()(std::int64_t v) const { return v; }
+    ordered_json operator()(double v) const { return json_number(v); }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+std::string csv_value(const StatisticValue& value) {
+  struct Visitor {
+    std::string operator()(std::monostate) const { return ""; }
+    std::string operator()(std::int64_t v) const { return std::to_string(v); }
+    std::string operator()(double v) const {
+      if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
+      std::array<char, 40> text{};
+      return {text.data(), std::to_chars(text.data(), text.data() + text.size(), v).ptr};
+    }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+std::string csv_text(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+/// Calls use(row, value) for every statistic that the layer has.
+template <class Use>
+void for_each_statistic(const LayerReport& layer, Use&& use) {
+  const auto rows = sim::statistic_rows();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].group == StatisticGroup::bits && !layer.result.has_bits) continue;
+    use(rows[i], layer.result.statistics[i]);
+  }
+}
+
+ordered_json layer_json(const LayerReport& layer) {
+  ordered_json j = {{"name", layer.name}, {"op", layer.op}, {"pass", layer.pass}, {"m", layer.m}, {"n", layer.n}, {"k", layer.k}, {"batch", layer.batch},
+                    {"macs", layer.result.macs}, {"outputs", layer.result.outputs}};
+  for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) { j[std::string(name_of(row.group))][std::string(row.name)] = json_value(value); });
+  j["seconds"] = {{"simulate", layer.result.simulate_seconds}};
+  return j;
+}
+
+}  // namespace
+
+std::string flat_name(const sim::StatisticRow& row) {
+  return row.group == StatisticGroup::total ? "total_" + std::string(row.name) : std::string(row.name);
+}
+
+void write_json(std::ostream& out, const RunReport& report) {
+  ordered_json j;
+  j["accsim"] = report.version;
+  j["datapath"] = {{"name", report.datapath_name}, {"toml", report.datapath_toml}, {"digest", report.datapath_digest}};
+  j["trace"] = {{"file", report.trace_file}, {"digest", report.trace_digest}};
+  j["executor"] = report.executor;
+  j["seed"] = report.seed;
+  j["threads"] = report.threads;
+  j["layers"] = ordered_json::array();
+  for (const LayerReport& layer : report.layers) j["layers"].push_back(layer_json(layer));
+  j["seconds"] = {{"total", report.total_seconds}, {"read", report.read_seconds}, {"simulate", report.simulate_seconds}, {"reference", report.reference_seconds}};
+  out << j.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+}
+
+void write_csv(std::ostream& out, const RunReport& report) {
+  out << "name,op,pass,m,n,k,batch,macs,outputs";
+  for (const sim::StatisticRow& row : sim::statistic_rows()) out << ',' << flat_name(row);
+  out << '\n';
+  for (const LayerReport& layer : report.layers) {
+    out << csv_text(layer.name) << ',' << layer.op << ',' << layer.pass << ',' << layer.m << ',' << layer.n << ',' << layer.k << ',' << layer.batch << ','
+        << layer.result.macs << ',' << layer.result.outputs;
+    for (const StatisticValue& value : layer.result.statistics) out << ',' << csv_value(value);
+    out << '\n';
+  }
+}
+
+std::vector<traces::Attribute> layer_attributes(const LayerReport& layer) {
+  std::vector<traces::Attribute> attributes = {{"op", layer.op}, {"pass", layer.pass}, {"m", layer.m}, {"n", layer.n}, {"k", layer.k}, {"batch", layer.batch},
+                                               {"macs", layer.result.macs}, {"outputs", layer.result.outputs}};
+  for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) {
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) attributes.emplace_back(flat_name(row), *integer);
+    else if (const auto* real = std::get_if<double>(&value)) attributes.emplace_back(flat_name(row), *real);
+    else attributes.emplace_back(flat_name(row), std::nan(""));
+  });
+  return attributes;
+}
+
+std::vector<traces::Attribute> root_attributes(const RunReport& report) {
+  return {{"accsim", report.version},          {"datapath_name", report.datapath_name}, {"datapath_toml", report.datapath_toml}, {"datapath_digest", report.datapath_digest},
+          {"trace_file", report.trace_file}, {"trace_digest", report.trace_digest},   {"seed", static_cast<std::int64_t>(report.seed)}};
+}
+
+}  // namespace accsim::cli

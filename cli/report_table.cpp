@@ -1,0 +1,160 @@
+// The run's report for a terminal of 100 columns.
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cli/run_report.h"
+
+namespace accsim::cli {
+namespace {
+
+using sim::Event;
+
+/// A count in at most 8 characters: exact up to eight digits, then with a letter.
+std::string count(std::int64_t value) {
+  if (value < 100000000) return std::to_string(value);
+  double scaled = static_cast<double>(value);
+  std::size_t letter = 0;
+  for (; scaled >= 999.5 && letter < 4; ++letter) scaled /= 1000;
+  return fmt::format("{:.4g}{}", scaled, std::string_view(" kMGT").substr(letter, 1));
+}
+
+/// A quantity in three digits and a letter.
+std::string rough(std::int64_t value) {
+  if (value < 10000) return std::to_string(value);
+  double scaled = static_cast<double>(value);
+  std::size_t letter = 0;
+  for (; scaled >= 999.5 && letter < 4; ++letter) scaled /= 1000;
+  return fmt::format("{:#.3g}{}", scaled, std::string_view(" kMGT").substr(letter, 1));
+}
+
+std::string decibels(const sim::StatisticValue& value) {
+  if (const auto* db = std::get_if<double>(&value)) return std::isinf(*db) ? (*db > 0 ? "exact" : "-inf") : fmt::format("{:.2f}", *db);
+  return "-";
+}
+
+/// Number of code points of UTF-8 text.
+std::size_t columns_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+/// The name in `width` columns; the middle of a long one is left out, since its ends tell most.
+std::string fitted(const std::string& name, std::size_t width) {
+  std::string shown = name;
+  if (columns_of(name) > width) {
+    std::vector<std::string> points;
+    for (const char c : name) {
+      if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) points.emplace_back();
+      points.back() += c;
+    }
+    const std::size_t tail = (width - 2) * 2 / 3;
+    const std::size_t head = width - 2 - tail;
+    shown = std::accumulate(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(head), std::string{}) + "..";
+    shown = std::accumulate(points.end() - static_cast<std::ptrdiff_t>(tail), points.end(), shown);
+  }
+  return shown + std::string(width - std::min(width, columns_of(shown)), ' ');
+}
+
+const sim::StatisticValue& statistic(const LayerReport& layer, sim::StatisticGroup group, std::string_view name) {
+  const auto rows = sim::statistic_rows();
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const sim::StatisticRow& r) { return r.group == group && r.name == name; });
+  return layer.result.statistics[static_cast<std::size_t>(row - rows.begin())];
+}
+
+struct Row {
+  std::string name, pass, k, macs, outputs, overflowed, overflow, underflow, swamped, sndr;
+};
+
+void write_row(std::ostream& out, const Row& r) {
+  out << fmt::format("{} {:5} {:>6} {:>7} {:>8} {:>9} {:>8} {:>9} {:>8} {:>7}\n", fitted(r.name, 24), r.pass, r.k, r.macs, r.outputs, r.overflowed, r.overflow, r.underflow, r.swamped, r.sndr);
+}
+
+Row row_of(const LayerReport& layer) {
+  const sim::EventCounts& e = layer.result.events;
+  return {layer.name, layer.pass, rough(layer.k), rough(layer.result.macs), count(layer.result.outputs), count(e[Event::outputs_overflowed]),
+          count(e[Event::product_overflow] + e[Event::sum_overflow]), count(e[Event::product_underflow] + e[Event::sum_underflow]), count(e[Event::swamped]),
+          decibels(statistic(layer, sim::StatisticGroup::error, "sndr_db"))};
+}
+
+std::string of_outputs(const LayerReport& layer) {
+  const double share = 100.0 * static_cast<double>(layer.result.events[Event::outputs_overflowed]) / static_cast<double>(layer.result.outputs);
+  return fmt::format("{} ({:.3g} % of outputs)", layer.pass == "fprop" ? layer.name : layer.name + " " + layer.pass, share);
+}
+
+/// Breaks a list of phrases into lines of at most 100 columns.
+void write_wrapped(std::ostream& out, const std::string& start, const std::vector<std::string>& phrases) {
+  std::string line = start;
+  for (std::size_t i = 0; i < phrases.size(); ++i) {
+    const std::string phrase = " " + phrases[i] + (i + 1 < phrases.size() ? "," : "");
+    if (columns_of(line) + columns_of(phrase) > 100) {
+      out << line << '\n';
+      line = " ";
+    }
+    line += phrase;
+  }
+  out << line << '\n';
+}
+
+void write_overflow_lines(std::ostream& out, const RunReport& report) {
+  std::vector<const LayerReport*> overflowed;
+  for (const LayerReport& layer : report.layers) {
+    if (layer.result.events[Event::outputs_overflowed] != 0) overflowed.push_back(&layer);
+  }
+  if (overflowed.empty()) {
+    out << "no product or sum overflowed\n";
+    return;
+  }
+  std::stable_sort(overflowed.begin(), overflowed.end(), [](const LayerReport* x, const LayerReport* y) {
+    const auto share = [](const LayerReport* l) { return static_cast<double>(l->result.events[Event::outputs_overflowed]) / static_cast<double>(l->result.outputs); };
+    return share(x) > share(y);
+  });
+  std::vector<std::string> most;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, overflowed.size()); ++i) most.push_back(of_outputs(*overflowed[i]));
+  write_wrapped(out, fmt::format("warning: overflow in {} of {} {}, most in", overflowed.size(), report.layers.size(), report.layers.size() == 1 ? "row" : "rows"), most);
+}
+
+void write_lowest_sndr(std::ostream& out, const RunReport& report) {
+  const LayerReport* lowest = nullptr;
+  double lowest_db = HUGE_VAL;
+  for (const LayerReport& layer : report.layers) {
+    const auto* db = std::get_if<double>(&statistic(layer, sim::StatisticGroup::error, "sndr_db"));
+    if (db != nullptr && *db < lowest_db) {
+      lowest_db = *db;
+      lowest = &layer;
+    }
+  }
+  if (lowest != nullptr && report.layers.size() > 1) write_wrapped(out, "lowest SNDR:", {fmt::format("{:.2f} dB in", lowest_db) + " " + lowest->name + (lowest->pass == "fprop" ? "" : " " + lowest->pass)});
+}
+
+void write_widths(std::ostream& out, const RunReport& report) {
+  std::int64_t observed = 0;
+  std::int64_t guaranteed = 0;
+  for (const LayerReport& layer : report.layers) {
+    if (!layer.result.has_bits) continue;
+    observed = std::max(observed, std::get<std::int64_t>(statistic(layer, sim::StatisticGroup::bits, "observed")));
+    guaranteed = std::max(guaranteed, std::get<std::int64_t>(statistic(layer, sim::StatisticGroup::bits, "range_bound")));
+  }
+  if (observed != 0) out << fmt::format("sums: safe at {} bits on this trace, guaranteed at {} bits for any input\n", observed, guaranteed);
+}
+
+}  // namespace
+
+void write_table(std::ostream& out, const RunReport& report) {
+  const auto totals = [&](auto member) {
+    return std::accumulate(report.layers.begin(), report.layers.end(), std::int64_t{0}, [&](std::int64_t sum, const LayerReport& l) { return sum + member(l); });
+  };
+  const auto events = [&](Event e) { return totals([&](const LayerReport& l) { return l.result.events[e]; }); };
+  write_row(out, {"layer", "pass", "k", "MACs", "outputs", "ovf. outs", "overflow", "underflow", "swamped", "SNDR dB"});
+  for (const LayerReport& layer : report.layers) write_row(out, row_of(layer));
+  write_row(out, {fmt::format("total ({} {})", report.layers.size(), report.layers.size() == 1 ? "row" : "rows"), "", "", rough(totals([](const LayerReport& l) { return l.result.macs; })),
+                  count(totals([](const LayerReport& l) { return l.result.outputs; })), count(events(Event::outputs_overflowed)),
+                  count(events(Event::product_overflow) + events(Event::sum_overflow)), count(events(Event::product_underflow) + events(Event::sum_underflow)),
+                  count(events(Event::swamped)), ""});
+  write_overflow_lines(out, report);
+  write_lowest_sndr(out, report);
+  write_widths(out, report);
+}
+
+}  // namespace accsim::cli

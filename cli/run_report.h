@@ -1,0 +1,43 @@
+// The report of a run as data, and its four writers.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "sim/simulate.h"
+#include "traces/results_file.h"
+#include "traces/trace_file.h"
+
+namespace accsim::cli {
+
+/// One row: a pass of a layer.
+struct LayerReport {
+  std::string name, op, pass;
+  std::int64_t m = 0, n = 0, k = 0, batch = 0;
+  sim::LayerResult result;
+};
+
+struct RunReport {
+  std::string version, datapath_name, datapath_toml, datapath_digest, trace_file, trace_digest, executor;
+  std::uint64_t seed = 0;
+  int threads = 1;
+  std::vector<LayerReport> layers;
+  double total_seconds = 0, read_seconds = 0, simulate_seconds = 0, reference_seconds = 0;
+};
+
+/// The name of a statistic outside its group: its own, with the group where two groups share it.
+std::string flat_name(const sim::StatisticRow& row);
+
+/// At most 100 columns: a row a layer, totals, warnings.
+void write_table(std::ostream& out, const RunReport& report);
+/// The document of contracts 4.
+void write_json(std::ostream& out, const RunReport& report);
+/// A header and a row a layer: the JSON's numbers without nesting.
+void write_csv(std::ostream& out, const RunReport& report);
+/// The JSON's numbers of a layer as HDF5 attributes; undefined ones are NaN.
+std::vector<traces::Attribute> layer_attributes(const LayerReport& layer);
+std::vector<traces::Attribute> root_attributes(const RunReport& report);
+
+}  // namespace accsim::cli
