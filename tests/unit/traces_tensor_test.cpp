@@ -1,0 +1,470 @@
+// Reading tensors: stored types, codes, scales and zero points, carriers, and the ways HDF5 stores arrays.
+#include <doctest/doctest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "traces/block_reader.h"
+#include "traces/element_decoder.h"
+#include "traces_fixture.h"
+
+namespace accsim::test {
+namespace {
+
+using sim::Pass;
+using sim::Tensor;
+using sim::Values;
+using traces::LayerPass;
+using traces::TraceFile;
+
+/// Reads `fc/input` [1, N] of a linear layer whose weight is all ones; `write` makes the input.
+Tensor input_of(const std::function<void(TestFile&)>& write) {
+  const TempDir dir;
+  const auto path = written(dir, [&](TestFile& file) {
+    write(file);
+    const Id input(H5Dopen2(file.id(), "fc/input", H5P_DEFAULT));
+    const Id space(H5Dget_space(input));
+    const std::int64_t n = H5Sget_simple_extent_npoints(space);
+    file.dataset("fc/weight", {1, n}, std::vector<float>(static_cast<std::size_t>(n), 1.0F)).attribute("fc", "op", "linear");
+  });
+  const TraceFile trace(path);
+  trace.check(trace.layers()[0], Pass::fprop);
+  return trace.load(trace.layers()[0], Pass::fprop).a;
+}
+
+/// The same for a vector of stored elements.
+template <class T>
+Tensor input_of(const std::vector<T>& values, const std::function<void(TestFile&)>& annotate = {}, const Storage& storage = {}) {
+  return input_of([&](TestFile& file) {
+    file.dataset("fc/input", {1, static_cast<std::int64_t>(values.size())}, values, storage);
+    if (annotate) annotate(file);
+  });
+}
+
+template <class T>
+bool carried_as(const Tensor& tensor) {
+  return std::holds_alternative<std::vector<T>>(tensor.values.storage());
+}
+
+/// A float type of 2 bytes with these numbers of exponent and fraction bits.
+hid_t small_float_type(std::size_t exponent_bits, std::size_t fraction_bits, std::size_t bias) {
+  const hid_t type = worked(H5Tcopy(H5T_IEEE_F32LE));
+  worked(H5Tset_fields(type, 15, fraction_bits, exponent_bits, 0, fraction_bits));
+  worked(H5Tset_precision(type, 16));
+  worked(H5Tset_size(type, 2));
+  worked(H5Tset_ebias(type, bias));
+  return type;
+}
+
+/// fc/input as 2-byte floats with these bits.
+Tensor small_floats(hid_t type, const std::vector<std::uint16_t>& bits) {
+  return input_of([&](TestFile& file) { file.raw_dataset("fc/input", {1, static_cast<std::int64_t>(bits.size())}, type, type, bits.data()); });
+}
+
+}  // namespace
+
+TEST_CASE("float32 data of both byte orders are what was stored, NaN, infinities and -0 included") {
+  const std::vector<float> values{1.5F, -0.0F, 1e-45F, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 3.4e38F};
+  for (const hid_t type : {H5T_IEEE_F32LE, H5T_IEEE_F32BE}) {
+    const Tensor t = input_of(values, {}, {.file_type = type});
+    REQUIRE(carried_as<float>(t));
+    CHECK(t.shape == Shape{1, 6});
+    CHECK(!t.format.has_value());
+    CHECK(t.scale == std::vector<double>{1.0});
+    CHECK(t.values.number(0) == 1.5);
+    CHECK(std::signbit(t.values.number(1)));
+    CHECK(t.values.number(2) == std::ldexp(1.0, -149));
+    CHECK(t.values.number(3) == -std::numeric_limits<double>::infinity());
+    CHECK(std::isnan(t.values.number(4)));
+    CHECK(t.values.number(5) == static_cast<double>(3.4e38F));
+  }
+}
+
+TEST_CASE("float64 data are carried as binary32 where that is exact for all of them, else as binary64") {
+  const Tensor narrow = input_of(std::vector<double>{1.5, -0.0, std::numeric_limits<double>::infinity()}, {}, {.file_type = H5T_IEEE_F64BE});
+  CHECK(carried_as<float>(narrow));
+  CHECK(std::signbit(narrow.values.number(1)));
+  for (const double wide : {0.1, 1e39, std::ldexp(1.0, -150), std::ldexp(1.0, -1074)}) {
+    const Tensor t = input_of(std::vector<double>{1.5, wide});
+    CHECK(carried_as<double>(t));
+    CHECK(t.values.number(1) == wide);
+  }
+}
+
+TEST_CASE("float16 data of both byte orders convert exactly, subnormals and specials too") {
+  // binary16: 3c01 = 1 + 2^-10, 0001 = 2^-24, 03ff = 1023 * 2^-24, 7bff = 65504, fc00 = -inf, 7e00 NaN, 8000 = -0.
+  const std::vector<std::uint16_t> bits{0x3C01, 0x0001, 0x03FF, 0x7BFF, 0xFC00, 0x7E00, 0x8000};
+  const Id type(small_float_type(5, 10, 15));
+  const Tensor t = small_floats(type, bits);
+  REQUIRE(carried_as<float>(t));
+  CHECK(!t.format.has_value());
+  CHECK(t.values.number(0) == 1.0009765625);
+  CHECK(t.values.number(1) == std::ldexp(1.0, -24));
+  CHECK(t.values.number(2) == std::ldexp(1023.0, -24));
+  CHECK(t.values.number(3) == 65504.0);
+  CHECK(t.values.number(4) == -std::numeric_limits<double>::infinity());
+  CHECK(std::isnan(t.values.number(5)));
+  CHECK(std::signbit(t.values.number(6)));
+
+  const Id swapped(H5Tcopy(type));
+  worked(H5Tset_order(swapped, H5T_ORDER_BE));
+  CHECK(small_floats(swapped, {0x013C, 0xFF7B}).values.number(0) == 1.0009765625);
+}
+
+TEST_CASE("bfloat16 data and other IEEE-style floats of 2 bytes convert exactly") {
+  // bfloat16 is the upper half of binary32: 3f81 = 1 + 2^-7, 0001 = 2^-133, 7f7f = (2 - 2^-7) * 2^127.
+  const Id bfloat16(small_float_type(8, 7, 127));
+  const Tensor t = small_floats(bfloat16, {0x3F81, 0x0001, 0x7F7F});
+  REQUIRE(carried_as<float>(t));
+  CHECK(t.values.number(0) == 1.0078125);
+  CHECK(t.values.number(1) == std::ldexp(1.0, -133));
+  CHECK(t.values.number(2) == std::ldexp(255.0, 120));
+  // 6 exponent bits (bias 31), 9 fraction bits: 3e01 has exponent field 31, fraction 1: 1 + 2^-9.
+  const Id other(small_float_type(6, 9, 31));
+  CHECK(small_floats(other, {0x3E01}).values.number(0) == 1.001953125);
+}
+
+TEST_CASE("raw codes decode in their format and keep it") {
+  // OCP E4M3: 38 = 1, 7e = 448, 01 = 2^-9, ff = NaN, 80 = -0.
+  const Tensor t = input_of(std::vector<std::uint8_t>{0x38, 0x7E, 0x01, 0xFF, 0x80}, [](TestFile& f) { f.attribute("fc/input", "format", "E4M3"); });
+  REQUIRE(carried_as<float>(t));
+  REQUIRE(t.format.has_value());
+  CHECK(*t.format == formats::parse_format("ocp_e4m3"));
+  CHECK(t.values.number(0) == 1.0);
+  CHECK(t.values.number(1) == 448.0);
+  CHECK(t.values.number(2) == std::ldexp(1.0, -9));
+  CHECK(std::isnan(t.values.number(3)));
+  CHECK(std::signbit(t.values.number(4)));
+}
+
+TEST_CASE("codes may be stored in wider integers of any width, signed or unsigned, in both byte orders") {
+  const auto e5m2 = [](TestFile& f) { f.attribute("fc/input", "format", "e5m2"); };
+  // E5M2: 3c = 1, c0 = -2.
+  const std::vector<double> expected{1.0, -2.0};
+  CHECK(numbers(input_of(std::vector<std::uint16_t>{0x3C, 0xC0}, e5m2, {.file_type = H5T_STD_U16BE})) == expected);
+  CHECK(numbers(input_of(std::vector<std::int32_t>{0x3C, 0xC0}, e5m2, {.file_type = H5T_STD_I32BE})) == expected);
+  CHECK(numbers(input_of(std::vector<std::uint64_t>{0x3C, 0xC0}, e5m2)) == expected);
+  CHECK(numbers(input_of(std::vector<std::int64_t>{0x3C, 0xC0}, e5m2)) == expected);
+  const Id three_bytes(H5Tcopy(H5T_STD_U32LE));
+  worked(H5Tset_precision(three_bytes, 24));
+  worked(H5Tset_size(three_bytes, 3));
+  CHECK(numbers(input_of(std::vector<std::uint32_t>{0x3C, 0xC0}, e5m2, {.file_type = three_bytes})) == expected);
+  const Id twelve_bits(H5Tcopy(H5T_STD_U16LE));
+  worked(H5Tset_precision(twelve_bits, 12));
+  worked(H5Tset_offset(twelve_bits, 2));
+  CHECK(numbers(input_of(std::vector<std::uint16_t>{0x3C, 0xC0}, e5m2, {.file_type = twelve_bits})) == expected);
+}
+
+TEST_CASE("negative integers in signed data are two's complement codes where the sign is merely extended") {
+  const auto annotate = [](const char* format) { return [format](TestFile& f) { f.attribute("fc/input", "format", format); }; };
+  CHECK(numbers(input_of(std::vector<std::int8_t>{-5, 127, -128}, annotate("int8"))) == std::vector<double>{-5, 127, -128});
+  CHECK(numbers(input_of(std::vector<std::int16_t>{-5, 0xFB}, annotate("int8"))) == std::vector<double>{-5, -5});
+  CHECK(numbers(input_of(std::vector<std::int8_t>{-8, 7, 15}, annotate("int4"))) == std::vector<double>{-8, 7, -1});
+  CHECK(numbers(input_of(std::vector<std::int8_t>{-1}, annotate("uint8"))) == std::vector<double>{255});
+  // -4 is the pattern fc: s8.4, two's complement, weight 1/16.
+  CHECK(numbers(input_of(std::vector<std::int8_t>{-4}, annotate("s8.4"))) == std::vector<double>{-0.25});
+}
+
+TEST_CASE("codes of up to 128 bits are read, and values beyond binary64 are carried exactly") {
+  const auto annotate = [](const char* format) { return [format](TestFile& f) { f.attribute("fc/input", "format", format); }; };
+  const std::int64_t big = (std::int64_t{1} << 62) + 1;
+  const Tensor wide = input_of(std::vector<std::int64_t>{big, -big, 3}, annotate("int64"));
+  REQUIRE(carried_as<formats::Exact>(wide));
+  CHECK(wide.values.exact(0).significand == formats::Wide(big));
+  CHECK(wide.values.exact(1).negative);
+  CHECK(wide.values.exact(2).significand == 3);
+  // The same format, values that fit less.
+  CHECK(carried_as<float>(input_of(std::vector<std::int64_t>{5, -7}, annotate("int64"))));
+  CHECK(carried_as<double>(input_of(std::vector<std::int64_t>{(1 << 25) + 1}, annotate("int64"))));
+
+  const Id sixteen_bytes(H5Tcopy(H5T_STD_I64LE));
+  worked(H5Tset_size(sixteen_bytes, 16));
+  worked(H5Tset_precision(sixteen_bytes, 128));
+  // Two codes of s128.0, low word first: 2^64 + 2, and -3.
+  const std::uint64_t words[] = {2, 1, ~std::uint64_t{2}, ~std::uint64_t{0}};
+  const Tensor widest = input_of([&](TestFile& file) {
+    file.raw_dataset("fc/input", {1, 2}, sixteen_bytes, sixteen_bytes, words);
+    file.attribute("fc/input", "format", "s128.0");
+  });
+  REQUIRE(carried_as<formats::Exact>(widest));  // 2^64 + 2 has 64 significant bits
+  CHECK(formats::same_value(widest.values.exact(0), {.significand = (formats::Wide{1} << 64) + 2}));
+  CHECK(widest.values.number(1) == -3.0);
+}
+
+TEST_CASE("codes of the IEEE formats are read as the floats they are") {
+  const auto bits = [](float x) { return std::bit_cast<std::uint32_t>(x); };
+  const Tensor t = input_of(std::vector<std::uint32_t>{bits(0.1F), bits(-1e-40F)}, [](TestFile& f) { f.attribute("fc/input", "format", "fp32"); });
+  CHECK(carried_as<float>(t));
+  CHECK(numbers(t) == std::vector<double>{static_cast<double>(0.1F), static_cast<double>(-1e-40F)});
+}
+
+TEST_CASE("a zero point is subtracted exactly and the scale is kept apart") {
+  const Tensor t = input_of(std::vector<std::uint8_t>{0, 128, 255}, [](TestFile& f) {
+    f.attribute("fc/input", "format", "uint8").attribute("fc/input", "zero_point", std::uint8_t{128}).attribute("fc/input", "scale", 0.1);
+  });
+  CHECK(carried_as<float>(t));
+  CHECK(numbers(t) == std::vector<double>{-128, 0, 127});
+  CHECK(t.scale == std::vector<double>{0.1});
+  CHECK(t.zero_point_min.significand == 128);
+  CHECK(t.zero_point_max.significand == 128);
+}
+
+TEST_CASE("a zero point may be a fraction, and the difference takes the carrier that it needs") {
+  const auto with_zero_point = [](const auto& zero_point) {
+    return [&zero_point](TestFile& f) { f.attribute("fc/input", "format", "int8").attribute("fc/input", "zero_point", zero_point); };
+  };
+  const double fraction = 0.1;  // binary64 with 53 bits: 100 - 0.1 needs more, of which binary64 has not all
+  const Tensor exact = input_of(std::vector<std::int8_t>{100}, with_zero_point(fraction));
+  REQUIRE(carried_as<formats::Exact>(exact));
+  const formats::Exact sum = formats::sum(exact.values.exact(0), formats::from_double<formats::Wide>(fraction));
+  CHECK(formats::same_value(sum, formats::from_double<formats::Wide>(100.0)));
+  const double fine = std::ldexp(1.0, -30);
+  const Tensor wide = input_of(std::vector<std::int8_t>{100}, with_zero_point(fine));
+  REQUIRE(carried_as<double>(wide));
+  CHECK(wide.values.number(0) == 100.0 - std::ldexp(1.0, -30));
+}
+
+TEST_CASE("floating-point data may have a scale and a zero point too") {
+  const float tiny = std::ldexp(1.0F, -100);
+  const Tensor t = input_of(std::vector<float>{1.5F, 2.0F}, [](TestFile& f) { f.attribute("fc/input", "zero_point", 1).attribute("fc/input", "scale", -2); });
+  CHECK(numbers(t) == std::vector<double>{0.5, 1.0});
+  CHECK(t.scale == std::vector<double>{-2.0});
+  CHECK(!t.format.has_value());
+  // 2^-100 - 1 needs 101 bits.
+  const Tensor exact = input_of(std::vector<float>{tiny}, [](TestFile& f) { f.attribute("fc/input", "zero_point", 1); });
+  REQUIRE(carried_as<formats::Exact>(exact));
+  CHECK(exact.values.exact(0).negative);
+  CHECK(exact.values.exact(0).exponent == -100);
+  CHECK(exact.values.exact(0).significand == (formats::Wide{1} << 100) - 1);
+}
+
+TEST_CASE("NaN and infinities less a zero point stay what they are") {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Tensor t = input_of(std::vector<float>{inf, -inf, std::nanf("")}, [](TestFile& f) { f.attribute("fc/input", "zero_point", 3); });
+  CHECK(t.values.number(0) == inf);
+  CHECK(t.values.number(1) == -inf);
+  CHECK(std::isnan(t.values.number(2)));
+}
+
+TEST_CASE("a scale along an axis that the pass does not sum over stays a scale") {
+  const TempDir dir;
+  const auto path = written(dir, [](TestFile& file) {
+    write_linear(file);
+    file.attribute("fc/weight", "scale", std::vector<double>{1, 2, 4, 8}).attribute("fc/weight", "axis", 0);
+  });
+  const TraceFile trace(path);
+  const Tensor weight = trace.load(trace.layers()[0], Pass::fprop).b;
+  CHECK(weight.scale == std::vector<double>{1, 2, 4, 8});
+  CHECK(weight.scale_axis == 0);
+  CHECK(weight.values.number(3) == static_cast<double>(ramp({4, 3}, 5)[3]));
+  CHECK(weight.scale_of(3) == 2.0);
+}
+
+TEST_CASE("a scale along an axis that the pass sums over is multiplied in, in binary64") {
+  const TempDir dir;
+  const auto path = written(dir, [](TestFile& file) {
+    file.dataset("fc/input", {1, 2}, std::vector<float>{1, 1}).attribute("fc", "op", "linear");
+    file.dataset("fc/weight", {2, 2}, std::vector<std::uint8_t>{10, 20, 30, 40}).attribute("fc/weight", "format", "uint8");
+    file.attribute("fc/weight", "scale", std::vector<double>{0.1, 3}).attribute("fc/weight", "axis", -1);
+    file.attribute("fc/weight", "zero_point", std::vector<std::int16_t>{7, 0});
+    file.dataset("fc/grad_output", {1, 2}, std::vector<float>{1, 1});
+  });
+  const TraceFile trace(path);
+  const Tensor fprop = trace.load(trace.layers()[0], Pass::fprop).b;  // sums over axis 1, along which the scale varies
+  CHECK(fprop.scale == std::vector<double>{1.0});
+  CHECK(fprop.scale_axis == -1);
+  CHECK(!fprop.format.has_value());
+  CHECK(carried_as<double>(fprop));
+  CHECK(numbers(fprop) == std::vector<double>{3 * 0.1, 60, 23 * 0.1, 120});  // (10-7)*0.1, 20*3, (30-7)*0.1, 40*3
+  CHECK(fprop.zero_point_max.is_zero());
+  const Tensor dgrad = trace.load(trace.layers()[0], Pass::dgrad).b;  // sums over axis 0
+  CHECK(dgrad.format.has_value());
+  CHECK(dgrad.scale_axis == 1);
+  CHECK(numbers(dgrad) == std::vector<double>{3, 20, 23, 40});
+  CHECK(dgrad.zero_point_min.is_zero());
+  CHECK(dgrad.zero_point_max.significand == 7);
+}
+
+TEST_CASE("a scale array of equal elements does not vary") {
+  const TempDir dir;
+  const auto path = written(dir, [](TestFile& file) {
+    write_linear(file);
+    file.attribute("fc/weight", "scale", std::vector<double>{0.5, 0.5, 0.5}).attribute("fc/weight", "axis", 1);
+  });
+  const TraceFile trace(path);
+  const Tensor weight = trace.load(trace.layers()[0], Pass::fprop).b;
+  CHECK(weight.scale == std::vector<double>{0.5});
+  CHECK(weight.scale_axis == -1);
+  CHECK(weight.values.number(0) == static_cast<double>(ramp({4, 3}, 5)[0]));
+}
+
+TEST_CASE("a convolution's channel scales stay scales where every sum stays inside one channel, and are multiplied in elsewhere") {
+  const auto write = [](TestFile& file, const std::string& name, std::int64_t groups) {
+    const Shape input{1, 4, 3, 3};
+    const Shape weight{4, 4 / groups, 3, 3};
+    file.dataset(name + "/input", input, ramp(input)).dataset(name + "/weight", weight, ramp(weight));
+    file.dataset(name + "/grad_output", {1, 4, 1, 1}, ramp({4}));
+    file.attribute(name, "op", "conv2d").attribute(name, "groups", groups);
+    for (const char* dataset : {"/input", "/weight", "/grad_output"}) {
+      const std::string path = name + dataset;
+      file.attribute(path, "scale", std::vector<double>{1, 1, 3, 3}).attribute(path, "axis", path == name + "/weight" ? 0 : 1);
+    }
+  };
+  const TempDir dir;
+  const auto path = written(dir, [&](TestFile& file) {
+    write(file, "dense", 1);
+    write(file, "depthwise", 4);
+    write(file, "pairs", 2);
+  });
+  const TraceFile trace(path);
+  const auto keeps = [&](std::size_t layer, Pass pass) {
+    const LayerPass loaded = trace.load(trace.layers()[layer], pass);
+    return std::pair(loaded.a.scale_axis >= 0, loaded.b.scale_axis >= 0);
+  };
+  // dense: fprop sums over all input channels; dgrad over all filters; wgrad over images and positions only.
+  CHECK(keeps(0, Pass::fprop) == std::pair(false, true));
+  CHECK(keeps(0, Pass::dgrad) == std::pair(false, false));
+  CHECK(keeps(0, Pass::wgrad) == std::pair(true, true));
+  // depthwise: one channel a sum. pairs: groups {0, 1} and {2, 3} have one scale each.
+  for (const std::size_t layer : {std::size_t{1}, std::size_t{2}}) {
+    for (const Pass pass : all_passes) CHECK(keeps(layer, pass) == std::pair(true, true));
+  }
+}
+
+TEST_CASE("along every row of a lowered operand the scale is constant, whatever axis it follows") {
+  const TempDir dir;
+  const auto path = written(dir, [](TestFile& file) {
+    const Shape a{2, 1, 3, 4}, b{3, 4, 2}, output{2, 3, 3, 2};
+    for (int axis_a = 0; axis_a < 4; ++axis_a) {
+      for (int axis_b = 0; axis_b < 3; ++axis_b) {
+        const std::string name = "mm" + std::to_string(axis_a) + std::to_string(axis_b);
+        const auto put = [&](const std::string& dataset, const Shape& shape, int axis) {
+          std::vector<double> scale;
+          for (std::int64_t i = 0; i < shape[static_cast<std::size_t>(axis)]; ++i) scale.push_back(static_cast<double>(i + 1));
+          file.dataset(name + "/" + dataset, shape, ramp(shape));
+          file.attribute(name + "/" + dataset, "scale", scale).attribute(name + "/" + dataset, "axis", axis);
+        };
+        put("a", a, axis_a);
+        put("b", b, axis_b);
+        put("grad_output", output, axis_a);
+        file.attribute(name, "op", "matmul");
+      }
+    }
+  });
+  const TraceFile trace(path);
+  REQUIRE(trace.layers().size() == 12);
+  bool constant = true;
+  bool same_values = true;
+  for (const traces::LayerInfo& layer : trace.layers()) {
+    for (const Pass pass : all_passes) {
+      const LayerPass p = trace.load(layer, pass);
+      std::vector<std::int64_t> elements(static_cast<std::size_t>(p.lowering->k));
+      for (std::int64_t group = 0; group < p.lowering->batch; ++group) {
+        for (std::int64_t row = 0; row < p.lowering->m; ++row) {
+          p.lowering->a_row(group, row, elements);
+          for (const std::int64_t e : elements) constant = constant && p.a.scale_of(e) == p.a.scale_of(elements[0]);
+        }
+        for (std::int64_t column = 0; column < p.lowering->n; ++column) {
+          p.lowering->b_row(group, column, elements);
+          for (const std::int64_t e : elements) constant = constant && p.b.scale_of(e) == p.b.scale_of(elements[0]);
+        }
+      }
+      // Operand a is the trace's a or grad_output, both scaled along axis_a. Small integers: either way exact.
+      const std::vector<float> data = ramp({p.a.size()});
+      const int axis = layer.name[2] - '0';
+      for (std::int64_t i = 0; i < p.a.size(); ++i) {
+        std::int64_t inner = 1;
+        for (std::size_t d = static_cast<std::size_t>(axis) + 1; d < p.a.shape.size(); ++d) inner *= p.a.shape[d];
+        const auto scale = static_cast<double>(i / inner % p.a.shape[static_cast<std::size_t>(axis)] + 1);
+        same_values = same_values && p.a.values.number(i) * p.a.scale_of(i) == static_cast<double>(data[static_cast<std::size_t>(i)]) * scale;
+      }
+    }
+  }
+  CHECK(constant);
+  CHECK(same_values);
+}
+
+TEST_CASE("chunked, compressed, shuffled and checksummed datasets read as the plain one") {
+  const Shape shape{3, 5, 7, 11};
+  const std::vector<float> values = ramp(shape);
+  const std::vector<Storage> ways{
+      {},
+      {.chunk = {2, 2, 3, 4}},
+      {.chunk = {1, 1, 1, 1}},
+      {.chunk = {3, 5, 7, 11}, .deflate = true},
+      {.chunk = {2, 3, 4, 5}, .deflate = true, .shuffle = true, .fletcher32 = true},
+  };
+  for (const Storage& way : ways) {
+    const TempDir dir;
+    const auto path = written(dir, [&](TestFile& file) {
+      file.dataset("conv/input", shape, values, way).dataset("conv/weight", {1, 5, 1, 1}, ramp({5})).attribute("conv", "op", "conv2d");
+    });
+    const TraceFile trace(path);
+    const Tensor t = trace.load(trace.layers()[0], Pass::fprop).a;
+    CHECK(numbers(t) == std::vector<double>(values.begin(), values.end()));
+  }
+}
+
+TEST_CASE("datasets larger than a block arrive whole, in small chunks, in one huge chunk and in none") {
+  const Shape shape{3, 600, 500};  // 900000 elements, some four blocks
+  std::vector<std::int32_t> values(static_cast<std::size_t>(size_of(shape)));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::int32_t>(i);
+  const std::vector<Storage> ways{{}, {.chunk = {1, 7, 500}}, {.chunk = {3, 600, 500}, .deflate = true}, {.chunk = {3, 600, 1}}, {.chunk = {2, 599, 450}}};
+  for (const Storage& way : ways) {
+    const TempDir dir;
+    const auto path = written(dir, [&](TestFile& file) {
+      file.dataset("fc/input", shape, values, way).attribute("fc/input", "format", "int32");
+      file.dataset("fc/weight", {1, 500}, ramp({500})).attribute("fc", "op", "linear");
+    });
+    const TraceFile trace(path);
+    const Tensor t = trace.load(trace.layers()[0], Pass::fprop).a;
+    bool same = t.size() == size_of(shape);
+    for (std::size_t i = 0; i < values.size() && same; ++i) same = t.values.number(static_cast<std::int64_t>(i)) == static_cast<double>(i);
+    CHECK(same);
+  }
+}
+
+TEST_CASE("boxes cover an array once, respect chunks and stay within their size") {
+  const Shape shape{5, 13, 9};
+  for (const Shape& chunk : {Shape{}, Shape{2, 3, 4}, Shape{5, 13, 9}, Shape{8, 20, 16}, Shape{1, 13, 1}}) {
+    for (const std::int64_t most : {1, 10, 24, 100, 1000}) {
+      std::vector<int> visits(static_cast<std::size_t>(size_of(shape)), 0);
+      std::int64_t largest = 0;
+      bool crosses = false;
+      traces::for_each_box(shape, chunk, most, [&](const traces::Box& box) {
+        largest = std::max(largest, size_of(box.extent));
+        for (std::size_t d = 0; d < chunk.size(); ++d) {  // a box is inside one chunk, or begins and ends at chunk borders
+          const std::int64_t end = box.start[d] + box.extent[d];
+          const bool inside = box.start[d] / chunk[d] == (end - 1) / chunk[d];
+          crosses = crosses || (!inside && (box.start[d] % chunk[d] != 0 || (end % chunk[d] != 0 && end != shape[d])));
+        }
+        for (std::int64_t i = 0; i < box.extent[0]; ++i)
+          for (std::int64_t j = 0; j < box.extent[1]; ++j)
+            for (std::int64_t l = 0; l < box.extent[2]; ++l)
+              ++visits[static_cast<std::size_t>(((box.start[0] + i) * 13 + box.start[1] + j) * 9 + box.start[2] + l)];
+        return true;
+      });
+      CHECK(std::all_of(visits.begin(), visits.end(), [](int n) { return n == 1; }));
+      CHECK(largest <= most);
+      CHECK(!crosses);
+    }
+  }
+}
+
+TEST_CASE("a dataset reached through soft and external links is read") {
+  const TempDir dir;
+  written(dir, [](TestFile& file) { file.dataset("store/w", {1, 2}, std::vector<float>{5, 6}); }, "other.h5");
+  const auto path = written(dir, [](TestFile& file) {
+    file.dataset("data/x", {1, 2}, std::vector<float>{3, 4}).group("fc").attribute("fc", "op", "linear");
+    worked(H5Lcreate_soft("/data/x", file.id(), "fc/input", H5P_DEFAULT, H5P_DEFAULT));
+    worked(H5Lcreate_external("other.h5", "/store/w", file.id(), "fc/weight", H5P_DEFAULT, H5P_DEFAULT));
+  });
+  const TraceFile trace(path);
+  REQUIRE(trace.layers().size() == 1);
+  const LayerPass pass = trace.load(trace.layers()[0], Pass::fprop);
+  CHECK(numbers(pass.a) == std::vector<double>{3, 4});
+  CHECK(numbers(pass.b) == std::vector<double>{5, 6});
+}
+
+}  // namespace accsim::test
