@@ -21,7 +21,8 @@ enum class ScaleRule {
 /// One operand: as traced, or quantized to a format first.
 struct Operand {
   std::optional<formats::Format> format;  ///< unset: as traced
-  formats::RoundingSpec rounding{.mode = formats::Rounding::rne, .stochastic = {}, .overflow = formats::Overflow::saturate, .underflow = {}};
+  formats::RoundingSpec rounding{
+      .mode = formats::Rounding::rne, .stochastic = {}, .overflow = formats::Overflow::saturate, .underflow = {}};
   ScaleRule scale = ScaleRule::one;
   double scale_number = 1.0;  ///< for ScaleRule::number
 };
@@ -44,23 +45,28 @@ struct Level {
   formats::Format format;
   std::optional<formats::Format> round_to;  ///< unset: format
   formats::RoundingSpec rounding;
-  int fan_in = 2;                           // tree
-  std::int64_t ways = 0;                    // interleaved
-  Combine combine = Combine::sequential;    // interleaved
-  int fraction_bits = 0;                    // fused_sum
-  Align align = Align::rz;                  // fused_sum
-  bool with_accumulator = false;            // fused_sum, exact
-  std::optional<int> zero_exponent;         // fused_sum
-  bool normalize_products = false;          // fused_sum
-  std::optional<int> width, lsb;            // exact
-  int bin_width = 0;                        // exponent_bins
+  int fan_in = 2;                         // tree
+  std::int64_t ways = 0;                  // interleaved
+  Combine combine = Combine::sequential;  // interleaved
+  int fraction_bits = 0;                  // fused_sum
+  Align align = Align::rz;                // fused_sum
+  bool with_accumulator = false;          // fused_sum, exact
+  std::optional<int> zero_exponent;       // fused_sum
+  bool normalize_products = false;        // fused_sum
+  std::optional<int> width, lsb;          // exact
+  int bin_width = 0;                      // exponent_bins
 
   /// The format that sums are rounded to.
   [[nodiscard]] const formats::Format& rounded_format() const { return round_to ? *round_to : format; }
 };
 
-/// Where C (a bias, or acc_in) enters: it starts the innermost level's first accumulator, or is added once at the end
-/// (+0 where there is none). It is rounded to `format` on entry, and so is the sum at the end.
+/// Kinds that take their addends in issues of `terms`.
+bool has_issues(LevelKind kind);
+/// True where the level feeds its result back, so that C can enter.
+bool takes_accumulator(const Level& level);
+
+/// Where C (a bias, or acc_in) enters: it starts the first accumulator of the innermost level that has one, or is added once at
+/// the end (+0 where there is none). It is rounded to `format` on entry, and so is the sum at the end.
 struct InitialAccumulator {
   bool last = false;
   std::optional<formats::Format> format;          ///< unset: that of the level whose accumulator it enters (last: the last level)
@@ -94,8 +100,15 @@ struct Datapath {
     return accumulator.last ? accumulator_rounding() : levels.back().rounding;
   }
   /// The level whose accumulator C enters.
-  [[nodiscard]] const Level& accumulator_level() const { return accumulator.last ? levels.back() : levels.front(); }
-  [[nodiscard]] const formats::Format& accumulator_format() const { return accumulator.format ? *accumulator.format : accumulator_level().format; }
+  [[nodiscard]] const Level& accumulator_level() const { return levels[accumulator_level_index()]; }
+  [[nodiscard]] std::size_t accumulator_level_index() const {
+    std::size_t i = 0;
+    while (!accumulator.last && i + 1 < levels.size() && !takes_accumulator(levels[i])) ++i;
+    return accumulator.last ? levels.size() - 1 : i;
+  }
+  [[nodiscard]] const formats::Format& accumulator_format() const {
+    return accumulator.format ? *accumulator.format : accumulator_level().format;
+  }
   [[nodiscard]] const formats::RoundingSpec& accumulator_rounding() const {
     return accumulator.rounding ? *accumulator.rounding : accumulator_level().rounding;
   }

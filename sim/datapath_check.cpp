@@ -19,13 +19,48 @@ void check_rounding(const std::string& where, const Format& format, const Roundi
   }
 }
 
-void check_level(const std::string& where, const Level& level) {
-  if (level.kind != LevelKind::sequential) {
-    throw InputError(where + ": kind", std::string(level_kind_names[static_cast<std::size_t>(level.kind)]) + ", which this version does not execute", "sequential");
+/// An accumulator in fixed point must reach what the alignment keeps.
+void check_fused_sum(const std::string& where, const Level& level) {
+  if (level.fraction_bits < 0)
+    throw InputError(where + ": fraction_bits", "none given", "bits kept below the largest exponent, from 0 to 16384");
+}
+
+/// What only one kind asks for.
+void check_kind(const std::string& where, const Level& level) {
+  const bool has_accumulator = takes_accumulator(level);
+  switch (level.kind) {
+    case LevelKind::sequential:
+    case LevelKind::tree:
+    case LevelKind::sorted: break;
+    case LevelKind::interleaved:
+      if (level.ways < 1) throw InputError(where + ": ways", "none given", "an integer of at least 1");
+      break;
+    case LevelKind::fused_sum: check_fused_sum(where, level); break;
+    case LevelKind::exact:
+      if (level.width.has_value() != level.lsb.has_value()) {
+        throw InputError(where + (level.width ? ": lsb" : ": width"), "none given", "width and lsb together, or neither");
+      }
+      if (level.width && *level.width > 128)
+        throw InputError(where + ": width", std::to_string(*level.width), "1 to 128 bits, or no width and lsb for an unbounded register");
+      break;
+    case LevelKind::exponent_bins:
+      if (level.bin_width < 1) throw InputError(where + ": bin_width", "none given", "an integer of at least 1");
+      break;
+    case LevelKind::online: throw InputError(where + ": kind", "online, which this version does not execute", "another kind");
   }
+  if (has_accumulator && has_issues(level.kind) && !level.terms)
+    throw InputError(where + ": terms", "none given", "the addends of one issue");
+}
+
+void check_level(const std::string& where, const Level& level) {
   check_rounding(where, level.rounded_format(), level.rounding);
   if (level.terms && *level.terms < 1) throw InputError(where + ": terms", std::to_string(*level.terms), "an integer of at least 1");
   if (level.issues && *level.issues < 1) throw InputError(where + ": issues", std::to_string(*level.issues), "an integer of at least 1");
+  if (level.issues && !takes_accumulator(level)) {
+    throw InputError(where + ": issues", std::to_string(*level.issues) + " without an accumulator to feed back",
+                     "with_accumulator = true beside it, or no issues");
+  }
+  check_kind(where, level);
   if (level.round_to) {
     const formats::Limits held = formats::limits(level.format);
     const formats::Limits rounded = formats::limits(*level.round_to);
@@ -51,7 +86,8 @@ void check_permutation(const std::vector<std::int64_t>& permute) {
 void check_operand(const std::string& where, const Operand& operand) {
   if (operand.format) check_rounding(where, *operand.format, operand.rounding);
   if (operand.scale == ScaleRule::number && !(operand.scale_number > 0 && operand.scale_number <= 1.7976931348623157e308)) {
-    throw InputError(where + "_scale", std::to_string(operand.scale_number), "\"one\", \"amax\", \"amax_pow2\" or a positive finite number");
+    throw InputError(where + "_scale", std::to_string(operand.scale_number),
+                     "\"one\", \"amax\", \"amax_pow2\" or a positive finite number");
   }
   if (!operand.format && operand.scale != ScaleRule::one) {
     throw InputError(where + "_scale", "a scale for an operand that is taken as traced", "a format for the operand, or no scale");
@@ -74,8 +110,35 @@ void check_datapath(const Datapath& d) {
   for (std::size_t i = 0; i < d.levels.size(); ++i) check_level("reduction." + std::to_string(i), d.levels[i]);
   if (d.accumulator.format || d.accumulator.rounding) check_rounding("accumulator", d.accumulator_format(), d.accumulator_rounding());
   if (d.output.format) check_rounding("output", *d.output.format, d.output.rounding);
-  if (!d.output.format && d.output.shift != 0) throw InputError("output: shift", std::to_string(d.output.shift), "an output format beside it");
   if (std::abs(d.output.shift) > 1 << 14) throw InputError("output: shift", std::to_string(d.output.shift), "-16384..16384");
+}
+
+bool has_issues(LevelKind kind) {
+  switch (kind) {
+    case LevelKind::sequential:
+    case LevelKind::interleaved:
+    case LevelKind::online: return false;
+    case LevelKind::tree:
+    case LevelKind::fused_sum:
+    case LevelKind::exact:
+    case LevelKind::exponent_bins:
+    case LevelKind::sorted: return true;
+  }
+  return false;
+}
+
+bool takes_accumulator(const Level& level) {
+  switch (level.kind) {
+    case LevelKind::sequential:
+    case LevelKind::interleaved: return true;
+    case LevelKind::fused_sum:
+    case LevelKind::exact: return level.with_accumulator;
+    case LevelKind::tree:
+    case LevelKind::exponent_bins:
+    case LevelKind::sorted:
+    case LevelKind::online: return false;
+  }
+  return false;
 }
 
 std::vector<std::int64_t> term_order(const Datapath& d, std::int64_t k) {

@@ -9,20 +9,23 @@
 
 namespace accsim::sim {
 
-inline constexpr std::array<std::string_view, 8> level_kind_names = {"sequential", "tree", "interleaved", "fused_sum", "exact", "exponent_bins", "sorted", "online"};
+inline constexpr std::array<std::string_view, 8> level_kind_names = {"sequential", "tree",          "interleaved", "fused_sum",
+                                                                     "exact",      "exponent_bins", "sorted",      "online"};
 inline constexpr std::array<std::string_view, 3> combine_names = {"sequential", "tree", "coalesce"};
 inline constexpr std::array<std::string_view, 2> align_names = {"rz", "rd"};
 inline constexpr std::array<std::string_view, 3> scale_names = {"one", "amax", "amax_pow2"};
 
-inline constexpr std::array<std::string_view, 8> top_keys = {"accsim", "name", "source", "operands", "product", "reduction", "accumulator", "output"};
-inline constexpr std::array<std::string_view, 10> operand_keys = {"a", "b", "a_rounding", "a_overflow", "a_underflow", "a_scale",
-                                                                  "b_rounding", "b_overflow", "b_underflow", "b_scale"};
+inline constexpr std::array<std::string_view, 8> top_keys = {"accsim",  "name",      "source",      "operands",
+                                                             "product", "reduction", "accumulator", "output"};
+inline constexpr std::array<std::string_view, 10> operand_keys = {"a",       "b",          "a_rounding", "a_overflow",  "a_underflow",
+                                                                  "a_scale", "b_rounding", "b_overflow", "b_underflow", "b_scale"};
 inline constexpr std::array<std::string_view, 5> product_keys = {"format", "rounding", "overflow", "underflow", "permute"};
 inline constexpr std::array<std::string_view, 5> accumulator_keys = {"initial", "format", "rounding", "overflow", "underflow"};
 inline constexpr std::array<std::string_view, 5> output_keys = {"format", "rounding", "overflow", "underflow", "shift"};
 
 /// The keys that every level takes.
-inline constexpr std::array<std::string_view, 7> common_level_keys = {"kind", "terms", "format", "round_to", "rounding", "overflow", "underflow"};
+inline constexpr std::array<std::string_view, 7> common_level_keys = {"kind",     "terms",    "format",   "round_to",
+                                                                      "rounding", "overflow", "underflow"};
 /// The further keys that a level of this kind takes.
 std::span<const std::string_view> level_keys(LevelKind kind);
 

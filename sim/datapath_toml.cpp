@@ -28,7 +28,8 @@ class Table {
       if (std::find(keys.begin(), keys.end(), key.str()) != keys.end()) continue;
       std::string accepted;
       for (const std::string_view k : keys) accepted += (accepted.empty() ? "" : ", ") + std::string(k);
-      throw InputError(place(key.str()), "unknown key" + of, accepted + nearest_names(key.str(), std::vector<std::string>(keys.begin(), keys.end())));
+      throw InputError(place(key.str()), "unknown key" + of,
+                       accepted + nearest_names(key.str(), std::vector<std::string>(keys.begin(), keys.end())));
     }
   }
 
@@ -70,7 +71,11 @@ class Table {
   }
   /// Keys `rounding`, `overflow`, `underflow` behind a prefix.
   [[nodiscard]] RoundingSpec rounding(RoundingSpec spec, const std::string& prefix = "") const {
-    if (const auto t = text(prefix + "rounding")) at(prefix + "rounding", [&] { formats::parse_rounding(*t, spec); return 0; });
+    if (const auto t = text(prefix + "rounding"))
+      at(prefix + "rounding", [&] {
+        formats::parse_rounding(*t, spec);
+        return 0;
+      });
     if (const auto t = text(prefix + "overflow")) spec.overflow = at(prefix + "overflow", [&] { return formats::parse_overflow(*t); });
     if (const auto t = text(prefix + "underflow")) spec.underflow = at(prefix + "underflow", [&] { return formats::parse_underflow(*t); });
     return spec;
@@ -193,12 +198,15 @@ Datapath read_datapath(const toml::table& root) {
   }
   const Table accumulator(subtable(root, "accumulator"), "accumulator");
   accumulator.accept_only(accumulator_keys, "");
-  if (const auto initial = accumulator.choice<int>("initial", std::array<std::string_view, 2>{"first", "last"})) d.accumulator.last = *initial == 1;
+  if (const auto initial = accumulator.choice<int>("initial", std::array<std::string_view, 2>{"first", "last"}))
+    d.accumulator.last = *initial == 1;
   d.accumulator.format = accumulator.format("format");
-  if (accumulator.has("rounding") || accumulator.has("overflow") || accumulator.has("underflow")) d.accumulator.rounding = accumulator.rounding({});
+  if (accumulator.has("rounding") || accumulator.has("overflow") || accumulator.has("underflow"))
+    d.accumulator.rounding = accumulator.rounding({});
   const Table output(subtable(root, "output"), "output");
   output.accept_only(output_keys, "");
   d.output.format = output.format("format");
+  if (!d.output.format && root.contains("output") && !d.levels.empty()) d.output.format = d.levels.back().format;
   d.output.rounding = output.rounding({});
   d.output.shift = static_cast<int>(output.integer("shift", -(1 << 14), 1 << 14).value_or(0));
   return d;
@@ -231,7 +239,8 @@ void apply_set(toml::table& root, const std::string& assignment) {
       }
       node = array.get(static_cast<std::size_t>(*index));
     }
-    if (node == nullptr || !node->is_table()) throw InputError(where, "no table " + path[i], "a key of the datapath's TOML, as `accsim show` prints it");
+    if (node == nullptr || !node->is_table())
+      throw InputError(where, "no table " + path[i], "a key of the datapath's TOML, as `accsim show` prints it");
     table = node->as_table();
   }
   insert_value(*table, path.back(), assignment.substr(equals + 1));
@@ -306,10 +315,12 @@ Datapath find_datapath(const std::string& acc, const DatapathOverrides& override
       names.insert(names.end(), row.aliases.begin(), row.aliases.end());
     }
     if (!error.found().starts_with("unknown format")) throw;
-    throw InputError("--acc", "unknown \"" + acc + "\"",
-                     "a datapath of `accsim list datapaths`, a TOML file, or a format of `accsim list formats`" + nearest_names(lower, names));
+    throw InputError(
+        "--acc", "unknown \"" + acc + "\"",
+        "a datapath of `accsim list datapaths`, a TOML file, or a format of `accsim list formats`" + nearest_names(lower, names));
   }
-  const std::string text = "accsim = 1\nname = \"" + lower + "\"\n[product]\nformat = \"exact\"\n[[reduction]]\nkind = \"sequential\"\nformat = \"" + lower + "\"\n";
+  const std::string text = "accsim = 1\nname = \"" + lower +
+                           "\"\n[product]\nformat = \"exact\"\n[[reduction]]\nkind = \"sequential\"\nformat = \"" + lower + "\"\n";
   return parse_datapath(text, "format \"" + lower + "\"", overrides);
 }
 

@@ -35,8 +35,8 @@ class ErrorSums {
   [[nodiscard]] StatisticValue total_sndr_db() const;
 
  private:
-  Moments error_, reference_;               // outputs where y and reference are finite
-  ExactSum y_squares_, y_reference_;        // the same outputs
+  Moments error_, reference_;                         // outputs where y and reference are finite
+  ExactSum y_squares_, y_reference_;                  // the same outputs
   Moments quantization_noise_, quantization_signal_;  // reference and signal finite
   Moments total_noise_, total_signal_;                // y and signal finite
   double max_abs_ = 0, max_ulp_ = 0;

@@ -89,7 +89,8 @@ void ExactSum::merge(const ExactSum& other) {
   ExactSum carried = other;
   carried.carry();
   carry();
-  for (int i = carried.lowest_; i <= carried.highest_; ++i) limbs_[static_cast<std::size_t>(i)] += carried.limbs_[static_cast<std::size_t>(i)];
+  for (int i = carried.lowest_; i <= carried.highest_; ++i)
+    limbs_[static_cast<std::size_t>(i)] += carried.limbs_[static_cast<std::size_t>(i)];
   lowest_ = std::min(lowest_, carried.lowest_);
   highest_ = std::max(highest_, carried.highest_);
   additions_ = 2;

@@ -16,12 +16,13 @@ namespace accsim::sim {
 /// rows x columns dot products of k terms, operands packed row by row.
 struct Tile {
   std::int64_t rows = 0, columns = 0, k = 0;
-  std::span<const double> a;                 ///< rows x k, where every operand of the tensor is a binary64
-  std::span<const double> b;                 ///< columns x k
-  std::span<const formats::Exact> a_exact;   ///< used instead of both where one of the tensors needs it
+  std::span<const double> a;                ///< rows x k, where every operand of the tensor is a binary64
+  std::span<const double> b;                ///< columns x k
+  std::span<const formats::Exact> a_exact;  ///< used instead of both where one of the tensors needs it
   std::span<const formats::Exact> b_exact;
-  std::span<const std::int64_t> output_index;        ///< rows x columns: row-major index in the layer's result
+  std::span<const std::int64_t> output_index;         ///< rows x columns: row-major index in the layer's result
   std::span<const formats::NarrowExact> accumulator;  ///< C of each output, rounded to its format; empty: none
+  int a_emin = 0, b_emin = 0;                         ///< exponent of the operands' smallest normal, below which exponents do not go
   std::uint64_t seed = 0;
   std::uint32_t layer = 0, pass = 0;
   ArrayGenerators* arrays = nullptr;  ///< where a generator is shared by all outputs

@@ -11,8 +11,8 @@ namespace accsim::sim {
 
 /// The integers that an operand can be, in units of its format's spacing: codes minus zero point.
 struct IntegerRange {
-  formats::Wide low, high;      ///< signed
-  formats::Wide magnitude;      ///< 2^(N-s) without a zero point (A2Q's bound for unsigned types too), else the largest magnitude
+  formats::Wide low, high;  ///< signed
+  formats::Wide magnitude;  ///< 2^(N-s) without a zero point (A2Q's bound for unsigned types too), else the largest magnitude
   int spacing_exponent = 0;
 };
 

@@ -3,13 +3,13 @@
 
 #include "formats/round.h"
 #include "sim/executor.h"
+#include "sim/interpreter_levels.h"
 
 namespace accsim::sim {
 namespace {
 
 using formats::BasicExact;
 using formats::DoesNotFit;
-using formats::Events;
 using formats::Exact;
 using formats::NarrowExact;
 using formats::Rounded;
@@ -18,34 +18,18 @@ using formats::RoundingSpec;
 using formats::UInt128;
 using formats::Wide;
 
-/// The largest finite magnitude seen.
-template <class U>
-class Largest {
- public:
-  void see(const BasicExact<U>& x) {
-    if (x.is_nonzero_finite() && (largest_.significand == 0 || compare_magnitude(x, largest_) > 0)) largest_ = magnitude(x);
-  }
-  [[nodiscard]] double value() const { return to_double(largest_); }
-
- private:
-  BasicExact<U> largest_;
-};
-
-/// What one output gives besides its value.
-struct OutputCounts {
-  EventCounts events;
-  bool overflowed = false;
-  double max_abs_product = 0, max_abs_partial = 0;
-};
-
 /// The roundings of a datapath, prepared once for a tile.
 struct Roundings {
   Roundings(const Datapath& d, std::int64_t k) : order(term_order(d, k)) {
-    if (d.product.format) product.emplace(*d.product.format, d.product.rounding);
+    if (d.product.format) {
+      product.emplace(*d.product.format, d.product.rounding);
+      if (d.product.format->as_float() != nullptr) product_emin = product->format_limits().emin;
+    }
     for (const Level& level : d.levels) levels.emplace_back(level.rounded_format(), level.rounding);
     if (d.output.format) output.emplace(*d.output.format, d.output.rounding);
   }
   std::optional<Rounder> product, output;
+  int product_emin = LevelRun<Wide>::lowest_exponent;
   std::vector<Rounder> levels;
   std::vector<std::int64_t> order;  ///< of the terms
 };
@@ -58,28 +42,33 @@ class OutputRun {
       : datapath_(datapath), roundings_(roundings), tile_(tile), row_(row), column_(column), at_(row * tile.columns + column) {}
 
   NarrowExact run() {
-    std::vector<BasicExact<U>> sums = products();
+    Addends sums = products();
     for (std::size_t i = 0; i < datapath_.levels.size(); ++i) sums = level(i, sums);
-    BasicExact<U> result = sums.front();
+    BasicExact<U> result = sums.front().value;
     if (datapath_.accumulator.last) result = add_initial_last(result);
     if (roundings_.output) {
       RandomSite random = site(13, datapath_.output.rounding);
       result = (*roundings_.output)(scaled(result, -datapath_.output.shift), random.next()).value;
     }
-    counts_.max_abs_product = largest_product_.value();
-    counts_.max_abs_partial = largest_partial_.value();
     return narrowed(result);
   }
-  [[nodiscard]] const OutputCounts& counts() const { return counts_; }
+  [[nodiscard]] const OutputCounts<U>& counts() const { return counts_; }
 
  private:
+  using Addends = std::vector<Addend<U>>;
+
   [[nodiscard]] RandomSite site(std::uint32_t number, const RoundingSpec& spec) const {
-    return {spec, tile_.seed,
-            {.output = static_cast<std::uint64_t>(tile_.output_index[static_cast<std::size_t>(at_)]), .layer = tile_.layer, .pass = tile_.pass, .site = number},
+    return {spec,
+            tile_.seed,
+            {.output = static_cast<std::uint64_t>(tile_.output_index[static_cast<std::size_t>(at_)]),
+             .layer = tile_.layer,
+             .pass = tile_.pass,
+             .site = number},
             tile_.arrays};
   }
 
-  [[nodiscard]] BasicExact<U> operand(std::span<const double> doubles, std::span<const Exact> exacts, std::int64_t line, std::int64_t k) const {
+  [[nodiscard]] BasicExact<U> operand(std::span<const double> doubles, std::span<const Exact> exacts, std::int64_t line,
+                                      std::int64_t k) const {
     const auto i = static_cast<std::size_t>(line * tile_.k + k);
     if (exacts.empty()) return formats::from_double<U>(doubles[i]);
     const Exact& x = exacts[i];
@@ -87,15 +76,8 @@ class OutputRun {
     else return x;
   }
 
-  void count(const Events& e, Event overflow, Event underflow, Event inexact) {
-    counts_.events[overflow] += e.overflow;
-    counts_.events[underflow] += e.underflow;
-    counts_.events[inexact] += e.inexact;
-    counts_.overflowed |= e.overflow;
-  }
-
-  std::vector<BasicExact<U>> products() {
-    std::vector<BasicExact<U>> terms;
+  Addends products() {
+    Addends terms;
     terms.reserve(static_cast<std::size_t>(tile_.k));
     RandomSite random = site(0, datapath_.product.rounding);
     for (const std::int64_t k : roundings_.order) {
@@ -103,55 +85,32 @@ class OutputRun {
       const BasicExact<U> b = operand(tile_.b, tile_.b_exact, column_, k);
       BasicExact<U> p = product(a, b);
       bool invalid = p.nan && !a.nan && !b.nan;
-      largest_product_.see(p);
+      counts_.product.see(p);
+      int exponent = p.is_nonzero_finite() ? exponent_of(a, tile_.a_emin) + exponent_of(b, tile_.b_emin) : 0;
       if (roundings_.product) {
         Rounded<U> r = (*roundings_.product)(p, random.next());
-        count(r.events, Event::product_overflow, Event::product_underflow, Event::product_inexact);
+        counts_.count(r.events, Event::product_overflow, Event::product_underflow, Event::product_inexact);
         invalid |= r.events.invalid;
         p = std::move(r.value);
+        exponent = p.is_nonzero_finite() ? exponent_of(p, roundings_.product_emin) : 0;
       }
       counts_.events[Event::invalid] += invalid;
-      terms.push_back(std::move(p));
+      terms.push_back({std::move(p), exponent});
     }
     return terms;
   }
 
-  /// One level over all that the level below hands up.
-  std::vector<BasicExact<U>> level(std::size_t index, const std::vector<BasicExact<U>>& addends) {
-    const Level& l = datapath_.levels[index];
-    const bool is_last = index + 1 == datapath_.levels.size();
-    RandomSite random = site(static_cast<std::uint32_t>(1 + index), l.rounding);
-    std::vector<BasicExact<U>> sums;
-    switch (l.kind) {
-      case LevelKind::sequential: {
-        const std::size_t group = is_last || !l.terms ? addends.size() : static_cast<std::size_t>(*l.terms);
-        for (std::size_t i = 0; i < addends.size(); i += group) {
-          BasicExact<U> accumulator = index == 0 && i == 0 && !datapath_.accumulator.last ? initial() : BasicExact<U>::zero();
-          for (std::size_t j = i; j < std::min(i + group, addends.size()); ++j) accumulator = add(accumulator, addends[j], roundings_.levels[index], random);
-          sums.push_back(std::move(accumulator));
-        }
-        break;
-      }
-      case LevelKind::tree:
-      case LevelKind::interleaved:
-      case LevelKind::fused_sum:
-      case LevelKind::exact:
-      case LevelKind::exponent_bins:
-      case LevelKind::sorted:
-      case LevelKind::online: break;  // refused by check_datapath
-    }
-    return sums;
-  }
+  /// The exponent in a format's field: a subnormal has that of the smallest normal.
+  static int exponent_of(const BasicExact<U>& x, int emin) { return std::max(log2_floor(x), emin); }
 
-  /// accumulator + addend, rounded once.
-  BasicExact<U> add(const BasicExact<U>& accumulator, const BasicExact<U>& addend, const Rounder& rounder, RandomSite& random) {
-    const BasicExact<U> exact = formats::sum(accumulator, addend, rounder.zero_sum_is_negative());
-    largest_partial_.see(exact);
-    Rounded<U> r = rounder(exact, random.next());
-    count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
-    counts_.events[Event::invalid] += r.events.invalid || (exact.nan && !accumulator.nan && !addend.nan);
-    counts_.events[Event::swamped] += addend.is_nonzero_finite() && accumulator.is_nonzero_finite() && same_value(r.value, accumulator);
-    return std::move(r.value);
+  /// One level over all that the level below hands up.
+  Addends level(std::size_t index, const Addends& addends) {
+    const Level& l = datapath_.levels[index];
+    RandomSite random = site(static_cast<std::uint32_t>(1 + index), l.rounding);
+    const BasicExact<U> c = initial();
+    const bool c_enters = !tile_.accumulator.empty() && !datapath_.accumulator.last && index == datapath_.accumulator_level_index();
+    return LevelRun<U>(l, roundings_.levels[index], random, counts_, c_enters ? &c : nullptr)
+        .run(addends, index + 1 == datapath_.levels.size());
   }
 
   /// The sum of all levels and C, rounded to the accumulator's format. No level's rounding, so no event is counted.
@@ -176,14 +135,15 @@ class OutputRun {
   const Roundings& roundings_;
   const Tile& tile_;
   std::int64_t row_, column_, at_;
-  OutputCounts counts_;
-  Largest<U> largest_product_, largest_partial_;
+  OutputCounts<U> counts_;
 };
 
 class Interpreter final : public Executor {
  public:
   [[nodiscard]] std::string_view name() const override { return "interpreter"; }
-  [[nodiscard]] std::string_view meaning() const override { return "exact integers, one rounding at a time; runs every datapath and defines its bits"; }
+  [[nodiscard]] std::string_view meaning() const override {
+    return "exact integers, one rounding at a time; runs every datapath and defines its bits";
+  }
   [[nodiscard]] bool supports(const Datapath& /*datapath*/) const override { return true; }
 
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override {
@@ -209,15 +169,16 @@ class Interpreter final : public Executor {
 
  private:
   template <class U>
-  static void one_output(const Datapath& datapath, const Roundings& roundings, const Tile& tile, std::int64_t row, std::int64_t column, TileResult& result) {
+  static void one_output(const Datapath& datapath, const Roundings& roundings, const Tile& tile, std::int64_t row, std::int64_t column,
+                         TileResult& result) {
     OutputRun<U> run(datapath, roundings, tile, row, column);
     const NarrowExact output = run.run();
-    const OutputCounts& counts = run.counts();
+    const OutputCounts<U>& counts = run.counts();
     result.outputs.push_back(output);
     result.overflowed.push_back(counts.overflowed ? 1 : 0);
     result.events.merge(counts.events);
-    result.max_abs_product = std::max(result.max_abs_product, counts.max_abs_product);
-    result.max_abs_partial = std::max(result.max_abs_partial, counts.max_abs_partial);
+    result.max_abs_product = std::max(result.max_abs_product, counts.product.value());
+    result.max_abs_partial = std::max(result.max_abs_partial, counts.partial.value());
   }
 };
 

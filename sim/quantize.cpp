@@ -30,7 +30,8 @@ Values stored(std::int64_t size, const formats::Format& format, bool keeps_small
     for (std::int64_t i = 0; i < size; ++i) carrier.push_back(convert(at(i)));
     return Values(std::move(carrier));
   };
-  if (fits_float(format) && !keeps_small_values) return fill(std::vector<float>{}, [](const NarrowExact& x) { return static_cast<float>(to_double(x)); });
+  if (fits_float(format) && !keeps_small_values)
+    return fill(std::vector<float>{}, [](const NarrowExact& x) { return static_cast<float>(to_double(x)); });
   if (fits_double(format) && !keeps_small_values) return fill(std::vector<double>{}, [](const NarrowExact& x) { return to_double(x); });
   return fill(std::vector<formats::Exact>{}, [](const NarrowExact& x) { return widened(x); });
 }
@@ -58,7 +59,8 @@ double operand_scale(const Operand& operand, const Values& values) {
   return std::ldexp(1.0, fraction == 0.5 ? exponent - 1 : exponent);
 }
 
-QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position) {
+QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed,
+                                  const formats::RandomPosition& position) {
   if (!operand.format || (tensor.format && *tensor.format == *operand.format)) return {};
   const formats::Format& format = *operand.format;
   const formats::Rounder rounder(format, operand.rounding);

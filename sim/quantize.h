@@ -9,8 +9,8 @@ namespace accsim::sim {
 
 /// What the datapath sees of a tensor.
 struct QuantizedOperand {
-  Values values;       ///< what enters the datapath
-  double scale = 1.0;  ///< results are multiplied by it (beside the dataset's own scales)
+  Values values;         ///< what enters the datapath
+  double scale = 1.0;    ///< results are multiplied by it (beside the dataset's own scales)
   bool changed = false;  ///< false: the tensor's own values pass as they are (`values` is then empty)
 };
 
@@ -21,6 +21,7 @@ double operand_scale(const Operand& operand, const Values& values);
 
 /// x / scale in binary64, rounded to the operand's format. A tensor stored in that format passes unchanged.
 /// `position` gives seed-independent facts of the random bits: layer, pass, site 14 or 15; its `output` is ignored.
-QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position);
+QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed,
+                                  const formats::RandomPosition& position);
 
 }  // namespace accsim::sim

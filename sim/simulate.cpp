@@ -55,7 +55,11 @@ struct Part {
 class LayerRun {
  public:
   LayerRun(const Datapath& datapath, const LayerProblem& problem, const SimulateOptions& options)
-      : datapath_(datapath), problem_(problem), options_(options), lowering_(*problem.lowering), executor_(choose_executor(datapath, options)),
+      : datapath_(datapath),
+        problem_(problem),
+        options_(options),
+        lowering_(*problem.lowering),
+        executor_(choose_executor(datapath, options)),
         last_level_(datapath.last_level().rounded_format(), datapath.last_level().rounding) {
     const auto pass = static_cast<std::uint32_t>(problem.pass);
     quantized_a_ = quantize_operand(*problem.a, datapath.a, options.seed, {.output = 0, .layer = problem.layer, .pass = pass, .site = 14});
@@ -83,7 +87,8 @@ class LayerRun {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (std::size_t i = 0; i < tiles.size(); ++i) {
       try {
-        one_tile(tiles[i], parts[static_cast<std::size_t>(omp_get_thread_num())], needs_output_order(datapath_) ? &arrays : nullptr, result);
+        one_tile(tiles[i], parts[static_cast<std::size_t>(omp_get_thread_num())], needs_output_order(datapath_) ? &arrays : nullptr,
+                 result);
         if (options_.progress) {
           const std::lock_guard lock(mutex);
           options_.progress(tiles[i].rows * tiles[i].columns * lowering_.k);
@@ -157,18 +162,34 @@ class LayerRun {
     const auto start = Clock::now();
     PackedRows a;
     PackedRows b;
-    pack_rows(a_, lowering_.k, place.group, place.row, place.rows, exact_, [&](auto... x) { lowering_.a_row(x...); }, a);
-    pack_rows(b_, lowering_.k, place.group, place.column, place.columns, exact_, [&](auto... x) { lowering_.b_row(x...); }, b);
+    pack_rows(
+        a_, lowering_.k, place.group, place.row, place.rows, exact_, [&](auto... x) { lowering_.a_row(x...); }, a);
+    pack_rows(
+        b_, lowering_.k, place.group, place.column, place.columns, exact_, [&](auto... x) { lowering_.b_row(x...); }, b);
     std::vector<std::int64_t> output_index;
     for (std::int64_t r = 0; r < place.rows; ++r) {
-      for (std::int64_t c = 0; c < place.columns; ++c) output_index.push_back(lowering_.output_element(place.group, place.row + r, place.column + c));
+      for (std::int64_t c = 0; c < place.columns; ++c)
+        output_index.push_back(lowering_.output_element(place.group, place.row + r, place.column + c));
     }
     const std::vector<Exact> scales = real_scales(a, b);
-    const std::vector<NarrowExact> accumulator = problem_.bias == nullptr ? std::vector<NarrowExact>{} : initial_accumulators(place, scales, output_index, arrays);
+    const std::vector<NarrowExact> accumulator =
+        problem_.bias == nullptr ? std::vector<NarrowExact>{} : initial_accumulators(place, scales, output_index, arrays);
 
-    Tile tile{.rows = place.rows, .columns = place.columns, .k = lowering_.k, .a = a.seen, .b = b.seen, .a_exact = a.seen_exact, .b_exact = b.seen_exact,
-              .output_index = output_index, .accumulator = accumulator, .seed = options_.seed, .layer = problem_.layer,
-              .pass = static_cast<std::uint32_t>(problem_.pass), .arrays = arrays};
+    Tile tile{.rows = place.rows,
+              .columns = place.columns,
+              .k = lowering_.k,
+              .a = a.seen,
+              .b = b.seen,
+              .a_exact = a.seen_exact,
+              .b_exact = b.seen_exact,
+              .output_index = output_index,
+              .accumulator = accumulator,
+              .a_emin = emin_of(*problem_.a, datapath_.a),
+              .b_emin = emin_of(*problem_.b, datapath_.b),
+              .seed = options_.seed,
+              .layer = problem_.layer,
+              .pass = static_cast<std::uint32_t>(problem_.pass),
+              .arrays = arrays};
     TileResult tile_result;
     executor_.run(datapath_, tile, tile_result);
     part.events.merge(tile_result.events);
@@ -180,7 +201,8 @@ class LayerRun {
     for (std::int64_t r = 0; r < place.rows; ++r) {
       for (std::int64_t c = 0; c < place.columns; ++c) {
         const auto i = static_cast<std::size_t>(r * place.columns + c);
-        one_output(place, r, c, a, b, scales[i], tile_result, i, accumulator.empty() ? Exact::zero() : widened(accumulator[i]), part, result, output_index[i]);
+        one_output(place, r, c, a, b, scales[i], tile_result, i, accumulator.empty() ? Exact::zero() : widened(accumulator[i]), part,
+                   result, output_index[i]);
       }
     }
     if (is_integer_) observe_widths(place, a, b, accumulator, part);
@@ -198,6 +220,13 @@ class LayerRun {
     return scales;
   }
 
+  /// Exponent of the smallest normal of what the datapath takes; fixed point has none.
+  static int emin_of(const Tensor& tensor, const Operand& operand) {
+    const formats::Format* format = operand.format ? &*operand.format : tensor.format ? &*tensor.format : nullptr;
+    if (format == nullptr) return tensor.emin;
+    return format->as_float() != nullptr ? formats::limits(*format).emin : -(1 << 24);
+  }
+
   static Exact dataset_scale(double a, double b) { return product(formats::from_double<Wide>(a), formats::from_double<Wide>(b)); }
 
   /// The bias of an output in real units, exactly.
@@ -207,7 +236,8 @@ class LayerRun {
   }
 
   /// The biases, divided by the scales and rounded to the accumulator's format.
-  [[nodiscard]] std::vector<NarrowExact> initial_accumulators(const TilePlace& place, const std::vector<Exact>& scales, const std::vector<std::int64_t>& output_index,
+  [[nodiscard]] std::vector<NarrowExact> initial_accumulators(const TilePlace& place, const std::vector<Exact>& scales,
+                                                              const std::vector<std::int64_t>& output_index,
                                                               ArrayGenerators* arrays) const {
     const formats::Format& format = datapath_.accumulator_format();
     const formats::Rounder rounder(format, datapath_.accumulator_rounding());
@@ -220,14 +250,19 @@ class LayerRun {
         c = quotient_with_sticky(c, scales[i], above_lsb + 192);
       }
       RandomSite random(datapath_.accumulator_rounding(), options_.seed,
-                        {.output = static_cast<std::uint64_t>(output_index[i]), .layer = problem_.layer, .pass = static_cast<std::uint32_t>(problem_.pass), .site = 12}, arrays);
+                        {.output = static_cast<std::uint64_t>(output_index[i]),
+                         .layer = problem_.layer,
+                         .pass = static_cast<std::uint32_t>(problem_.pass),
+                         .site = 12},
+                        arrays);
       accumulators.push_back(narrowed(rounder(c, random.next()).value));
     }
     return accumulators;
   }
 
-  void one_output(const TilePlace& place, std::int64_t r, std::int64_t c, const PackedRows& a, const PackedRows& b, const Exact& scale, const TileResult& tile_result,
-                  std::size_t i, const Exact& accumulator, Part& part, LayerResult& result, std::int64_t index) const {
+  void one_output(const TilePlace& place, std::int64_t r, std::int64_t c, const PackedRows& a, const PackedRows& b, const Exact& scale,
+                  const TileResult& tile_result, std::size_t i, const Exact& accumulator, Part& part, LayerResult& result,
+                  std::int64_t index) const {
     const NarrowExact& y = tile_result.outputs[i];
     OutputValues values;
     values.y = widened(y);
@@ -236,9 +271,10 @@ class LayerRun {
     values.bias = problem_.bias != nullptr ? real_bias(place, c) : Exact::zero();
     values.shift = datapath_.output.shift;
     if (a_.quantized || b_.quantized) {
-      const Exact traced = dot(a_.quantized ? a.traced : a.seen, b_.quantized ? b.traced : b.seen, a_.quantized ? a.traced_exact : a.seen_exact,
-                               b_.quantized ? b.traced_exact : b.seen_exact, r, c);
-      values.signal = product(traced, dataset_scale(a.dataset_scale[static_cast<std::size_t>(r)], b.dataset_scale[static_cast<std::size_t>(c)]));
+      const Exact traced = dot(a_.quantized ? a.traced : a.seen, b_.quantized ? b.traced : b.seen,
+                               a_.quantized ? a.traced_exact : a.seen_exact, b_.quantized ? b.traced_exact : b.seen_exact, r, c);
+      values.signal =
+          product(traced, dataset_scale(a.dataset_scale[static_cast<std::size_t>(r)], b.dataset_scale[static_cast<std::size_t>(c)]));
     } else {
       values.signal = product(values.sum, scale);
     }
@@ -268,8 +304,8 @@ class LayerRun {
     if (words == 2) result.output_code[index * words + 1] = static_cast<std::uint64_t>(code >> 64);
   }
 
-  [[nodiscard]] Exact dot(const std::vector<double>& a, const std::vector<double>& b, const std::vector<Exact>& a_exact, const std::vector<Exact>& b_exact,
-                          std::int64_t r, std::int64_t c) const {
+  [[nodiscard]] Exact dot(const std::vector<double>& a, const std::vector<double>& b, const std::vector<Exact>& a_exact,
+                          const std::vector<Exact>& b_exact, std::int64_t r, std::int64_t c) const {
     const auto k = static_cast<std::size_t>(lowering_.k);
     const std::size_t at_a = static_cast<std::size_t>(r) * k;
     const std::size_t at_b = static_cast<std::size_t>(c) * k;
@@ -277,7 +313,8 @@ class LayerRun {
     return exact_dot(std::span(a).subspan(at_a, k), std::span(b).subspan(at_b, k));
   }
 
-  void observe_widths(const TilePlace& place, const PackedRows& a, const PackedRows& b, const std::vector<NarrowExact>& accumulator, Part& part) const {
+  void observe_widths(const TilePlace& place, const PackedRows& a, const PackedRows& b, const std::vector<NarrowExact>& accumulator,
+                      Part& part) const {
     const auto k = static_cast<std::size_t>(lowering_.k);
     const auto exact_operand = [&](const std::vector<double>& doubles, const std::vector<Exact>& exacts, std::size_t at) {
       return exact_ ? exacts[at] : formats::from_double<Wide>(doubles[at]);
@@ -293,7 +330,8 @@ class LayerRun {
       }
     }
     const int unit = range_a_.spacing_exponent + range_b_.spacing_exponent;
-    const int widest = formats::bit_length(range_a_.magnitude) + formats::bit_length(range_b_.magnitude) + formats::bit_length(Wide(lowering_.k)) + 2;
+    const int widest =
+        formats::bit_length(range_a_.magnitude) + formats::bit_length(range_b_.magnitude) + formats::bit_length(Wide(lowering_.k)) + 2;
     const bool in_machine_integers = !exact_ && widest <= 120 && accumulator.empty();
     std::vector<formats::Int128> machine(k);
     std::vector<Exact> products(k);
@@ -311,7 +349,8 @@ class LayerRun {
           }
         }
         const Exact initial = accumulator.empty() ? Exact::zero() : widened(accumulator[static_cast<std::size_t>(r * place.columns + c)]);
-        part.observed = std::max(part.observed, in_machine_integers ? observed_width(datapath_, machine, 0) : observed_width(datapath_, products, initial, unit));
+        part.observed = std::max(part.observed, in_machine_integers ? observed_width(datapath_, machine, 0)
+                                                                    : observed_width(datapath_, products, initial, unit));
       }
     }
   }

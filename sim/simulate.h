@@ -36,7 +36,7 @@ struct LayerResult {
   std::int64_t outputs = 0, macs = 0;
   std::string_view executor;
   double simulate_seconds = 0, reference_seconds = 0;  ///< added over the threads, divided by their number
-  std::vector<double> output, reference;  ///< real units, natural shape, where kept
+  std::vector<double> output, reference;               ///< real units, natural shape, where kept
   std::vector<std::uint64_t> output_code;
   int code_words = 1;  ///< 64-bit words a code; 0 where the result has no codes (underflow none)
 };

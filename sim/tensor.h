@@ -35,8 +35,9 @@ struct Tensor {
   Values values;                                  ///< decode(code) - zero_point, or the floating-point data as stored
   std::optional<formats::Format> format;          ///< of the stored codes; unset for floating-point data
   formats::Exact zero_point_min, zero_point_max;  ///< extremes over the axis, for range bounds
-  std::vector<double> scale{1.0};                 ///< one for all, or one for each index along scale_axis
-  int scale_axis = -1;                            ///< -1: scale has one element
+  int emin = -1022;                ///< exponent of the smallest normal of the stored type: what fused_sum aligns a subnormal by
+  std::vector<double> scale{1.0};  ///< one for all, or one for each index along scale_axis
+  int scale_axis = -1;             ///< -1: scale has one element
 
   [[nodiscard]] std::int64_t size() const;
   /// The scale of one element.

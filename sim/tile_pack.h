@@ -19,15 +19,15 @@ struct PassOperand {
 
 /// Dense rows of one operand: what the datapath sees, and the unquantized values where they differ.
 struct PackedRows {
-  std::vector<double> seen, traced;                         ///< rows x k
-  std::vector<formats::Exact> seen_exact, traced_exact;     ///< instead of both, where binary64 does not hold them
-  std::vector<double> dataset_scale;                        ///< of each row
+  std::vector<double> seen, traced;                      ///< rows x k
+  std::vector<formats::Exact> seen_exact, traced_exact;  ///< instead of both, where binary64 does not hold them
+  std::vector<double> dataset_scale;                     ///< of each row
 };
 
 /// Gathers rows first..first+count of a group with `elements_of(group, row, span)`; `exact` packs exact values.
 template <class ElementsOf>
-void pack_rows(const PassOperand& operand, std::int64_t k, std::int64_t group, std::int64_t first, std::int64_t count, bool exact, ElementsOf&& elements_of,
-               PackedRows& packed) {
+void pack_rows(const PassOperand& operand, std::int64_t k, std::int64_t group, std::int64_t first, std::int64_t count, bool exact,
+               ElementsOf&& elements_of, PackedRows& packed) {
   std::vector<std::int64_t> elements(static_cast<std::size_t>(k));
   packed.seen.clear();
   packed.traced.clear();
