@@ -37,23 +37,32 @@ constexpr const char* datapath_names = "accsim list datapaths 2>/dev/null | sed 
 
 void bash(std::ostream& out, const CLI::App& app) {
   out << "_accsim() {\n  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-      << "  if [ \"$COMP_CWORD\" -eq 1 ]; then COMPREPLY=($(compgen -W '" << joined(subcommands(app), " ") << "' -- \"$word\")); return; fi\n"
-      << "  if [ \"$before\" = --acc ] || [ \"$before\" = show ]; then COMPREPLY=($(compgen -W \"$(" << datapath_names << ")\" -- \"$word\") $(compgen -f -- \"$word\")); return; fi\n"
+      << "  if [ \"$COMP_CWORD\" -eq 1 ]; then COMPREPLY=($(compgen -W '" << joined(subcommands(app), " ")
+      << "' -- \"$word\")); return; fi\n"
+      << "  if [ \"$before\" = --acc ] || [ \"$before\" = show ]; then COMPREPLY=($(compgen -W \"$(" << datapath_names
+      << ")\" -- \"$word\") $(compgen -f -- \"$word\")); return; fi\n"
       << "  case ${COMP_WORDS[1]} in\n";
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-    const std::string extra = sub->get_name() == "list" ? " formats roundings overflows datapaths statistics executors" : sub->get_name() == "completion" ? " bash zsh fish" : "";
-    out << "    " << sub->get_name() << ") COMPREPLY=($(compgen -W '" << joined(long_options(*sub), " ") << extra << "' -- \"$word\") $(compgen -f -- \"$word\"));;\n";
+    const std::string extra = sub->get_name() == "list"         ? " formats roundings overflows datapaths statistics executors"
+                              : sub->get_name() == "completion" ? " bash zsh fish"
+                                                                : "";
+    out << "    " << sub->get_name() << ") COMPREPLY=($(compgen -W '" << joined(long_options(*sub), " ") << extra
+        << "' -- \"$word\") $(compgen -f -- \"$word\"));;\n";
   }
   out << "  esac\n}\ncomplete -F _accsim accsim\n";
 }
 
 void zsh(std::ostream& out, const CLI::App& app) {
   out << "#compdef accsim\n_accsim() {\n  local -a commands\n  commands=(\n";
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) out << "    '" << sub->get_name() << ":" << without_quotes(sub->get_description()) << "'\n";
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    out << "    '" << sub->get_name() << ":" << without_quotes(sub->get_description()) << "'\n";
   out << "  )\n  if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
-      << "  if [[ $words[CURRENT-1] == --acc || $words[CURRENT-1] == show ]]; then compadd -- ${(f)\"$(" << datapath_names << ")\"}; _files; return; fi\n  case $words[2] in\n";
+      << "  if [[ $words[CURRENT-1] == --acc || $words[CURRENT-1] == show ]]; then compadd -- ${(f)\"$(" << datapath_names
+      << ")\"}; _files; return; fi\n  case $words[2] in\n";
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-    const std::string extra = sub->get_name() == "list" ? " formats roundings overflows datapaths statistics executors" : sub->get_name() == "completion" ? " bash zsh fish" : "";
+    const std::string extra = sub->get_name() == "list"         ? " formats roundings overflows datapaths statistics executors"
+                              : sub->get_name() == "completion" ? " bash zsh fish"
+                                                                : "";
     out << "    " << sub->get_name() << ") compadd -- " << joined(long_options(*sub), " ") << extra << "; _files;;\n";
   }
   out << "  esac\n}\ncompdef _accsim accsim\n";
@@ -62,10 +71,12 @@ void zsh(std::ostream& out, const CLI::App& app) {
 void fish(std::ostream& out, const CLI::App& app) {
   out << "complete -c accsim -n __fish_use_subcommand -f\n";
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-    out << "complete -c accsim -n __fish_use_subcommand -a " << sub->get_name() << " -d '" << without_quotes(sub->get_description()) << "'\n";
+    out << "complete -c accsim -n __fish_use_subcommand -a " << sub->get_name() << " -d '" << without_quotes(sub->get_description())
+        << "'\n";
     for (const CLI::Option* option : sub->get_options()) {
       for (const std::string& name : option->get_lnames()) {
-        out << "complete -c accsim -n '__fish_seen_subcommand_from " << sub->get_name() << "' -l " << name << " -d '" << without_quotes(option->get_description()) << "'";
+        out << "complete -c accsim -n '__fish_seen_subcommand_from " << sub->get_name() << "' -l " << name << " -d '"
+            << without_quotes(option->get_description()) << "'";
         if (name == "acc") out << " -a '(" << datapath_names << ")'";
         out << '\n';
       }

@@ -41,7 +41,7 @@ std::vector<std::string> problems_of(const traces::TraceFile& trace, const trace
   for (const Pass pass : {Pass::fprop, Pass::dgrad, Pass::wgrad}) {
     if (!traces::TraceFile::has_pass(layer, pass)) continue;
     try {
-      trace.check(layer, pass);
+      (void)trace.check(layer, pass);
     } catch (const InputError& error) {
       problems.emplace_back(error.what());
     }
@@ -75,13 +75,23 @@ int print_json(const traces::TraceFile& trace) {
   for (const traces::LayerInfo& layer : trace.layers()) {
     ordered_json datasets = ordered_json::array();
     for (const traces::DatasetInfo& d : layer.datasets) {
-      datasets.push_back({{"name", d.name}, {"shape", d.shape}, {"stored", d.stored_type}, {"format", d.format ? ordered_json(*d.format) : ordered_json()}, {"scale", d.scale}});
+      datasets.push_back({{"name", d.name},
+                          {"shape", d.shape},
+                          {"stored", d.stored_type},
+                          {"format", d.format ? ordered_json(*d.format) : ordered_json()},
+                          {"scale", d.scale}});
     }
     const std::vector<std::string> problems = problems_of(trace, layer);
     problem_found |= !problems.empty();
-    layers.push_back({{"rank", layer.rank}, {"name", layer.name}, {"op", layer.op}, {"passes", passes_of(layer)}, {"datasets", datasets}, {"problems", problems}});
+    layers.push_back({{"rank", layer.rank},
+                      {"name", layer.name},
+                      {"op", layer.op},
+                      {"passes", passes_of(layer)},
+                      {"datasets", datasets},
+                      {"problems", problems}});
   }
-  std::cout << ordered_json{{"file", trace.path().string()}, {"layers", layers}}.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+  std::cout << ordered_json{{"file", trace.path().string()}, {"layers", layers}}.dump(2, ' ', false, ordered_json::error_handler_t::replace)
+            << '\n';
   return problem_found ? exit_bad_input : exit_done;
 }
 

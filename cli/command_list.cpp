@@ -30,7 +30,9 @@ void print_columns(std::ostream& out, const Listing& listing) {
   for (const auto& row : listing.rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  const auto is_number = [](const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789+-.e") == std::string::npos; };
+  const auto is_number = [](const std::string& text) {
+    return !text.empty() && text.find_first_not_of("0123456789+-.e") == std::string::npos;
+  };
   const auto print = [&](const std::vector<std::string>& row) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -78,15 +80,17 @@ Listing format_listing() {
     std::string aliases;
     for (const std::string& alias : f.aliases) aliases += (aliases.empty() ? "" : ", ") + alias;
     const auto exponent = [](int e) { return std::to_string(e); };
-    listing.rows.push_back({f.name, std::to_string(f.bits), std::to_string(f.precision), optional(f.emin, exponent), optional(f.emax, exponent), short_value(f.max),
-                            optional(f.min_normal, short_value), optional(f.min_subnormal, short_value), f.specials, aliases});
+    listing.rows.push_back({f.name, std::to_string(f.bits), std::to_string(f.precision), optional(f.emin, exponent),
+                            optional(f.emax, exponent), short_value(f.max), optional(f.min_normal, short_value),
+                            optional(f.min_subnormal, short_value), f.specials, aliases});
   }
   return listing;
 }
 
 Listing value_listing(const formats::Format& format) {
   Listing listing{{"code", "value"}, {}};
-  for (const formats::CodeValue& row : formats::value_table(format)) listing.rows.push_back({formats::code_text(row.code, format), formats::value_text(row.value)});
+  for (const formats::CodeValue& row : formats::value_table(format))
+    listing.rows.push_back({formats::code_text(row.code, format), formats::value_text(row.value)});
   return listing;
 }
 
@@ -98,7 +102,8 @@ Listing mode_listing(std::span<const formats::NamedMode> modes) {
 
 Listing datapath_listing() {
   Listing listing{{"name", "source"}, {}};
-  for (const sim::BuiltinDatapath& builtin : sim::builtin_datapaths()) listing.rows.push_back({std::string(builtin.name), sim::find_datapath(std::string(builtin.name)).source});
+  for (const sim::BuiltinDatapath& builtin : sim::builtin_datapaths())
+    listing.rows.push_back({std::string(builtin.name), sim::find_datapath(std::string(builtin.name)).source});
   return listing;
 }
 
@@ -112,7 +117,8 @@ Listing statistic_listing() {
 
 Listing executor_listing() {
   Listing listing{{"name", "meaning"}, {}};
-  for (const sim::Executor* executor : sim::executors()) listing.rows.push_back({std::string(executor->name()), std::string(executor->meaning())});
+  for (const sim::Executor* executor : sim::executors())
+    listing.rows.push_back({std::string(executor->name()), std::string(executor->meaning())});
   return listing;
 }
 

@@ -40,7 +40,8 @@ std::vector<std::string> words_of(const std::vector<std::string>& arguments) {
 
 std::string events_text(const formats::Events& e) {
   std::string text;
-  for (const auto& [set, name] : {std::pair{e.overflow, "overflow"}, std::pair{e.underflow, "underflow"}, std::pair{e.inexact, "inexact"}, std::pair{e.invalid, "invalid"}}) {
+  for (const auto& [set, name] : {std::pair{e.overflow, "overflow"}, std::pair{e.underflow, "underflow"}, std::pair{e.inexact, "inexact"},
+                                  std::pair{e.invalid, "invalid"}}) {
     if (set) text += (text.empty() ? "" : ",") + std::string(name);
   }
   return text.empty() ? "exact" : text;
@@ -61,15 +62,21 @@ int quantize(const QuantizeOptions& o) {
   const std::vector<std::string> words = words_of(o.values);
   std::vector<Exact> inputs;
   inputs.reserve(words.size());
-  for (const std::string& word : words) inputs.push_back(from ? widened(decode(formats::parse_code(word, *from), *from)) : formats::parse_value(word));
+  for (const std::string& word : words)
+    inputs.push_back(from ? widened(decode(formats::parse_code(word, *from), *from)) : formats::parse_value(word));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     sim::RandomSite random(spec, o.seed, {.output = i, .layer = 0, .pass = 0, .site = 14}, &arrays);
     const formats::Rounded<formats::Wide> r = rounder(inputs[i], random.next());
     const std::string code = has_codes ? formats::code_text(encode(narrowed(r.value), to), to) : "-";
     const std::string value = formats::value_text(r.value);
     if (o.json) {
-      rows.push_back({{"input", std::string(trimmed(words[i]))}, {"code", code}, {"value", value}, {"overflow", r.events.overflow}, {"underflow", r.events.underflow},
-                      {"inexact", r.events.inexact}, {"invalid", r.events.invalid}});
+      rows.push_back({{"input", std::string(trimmed(words[i]))},
+                      {"code", code},
+                      {"value", value},
+                      {"overflow", r.events.overflow},
+                      {"underflow", r.events.underflow},
+                      {"inexact", r.events.inexact},
+                      {"invalid", r.events.invalid}});
     } else {
       std::cout << code << ' ' << value << (o.events ? " " + events_text(r.events) : "") << '\n';
     }

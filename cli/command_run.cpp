@@ -70,7 +70,8 @@ std::vector<const traces::LayerInfo*> selected_layers(const traces::TraceFile& t
   }
   if (names.size() > 8) list += ", ... (" + std::to_string(names.size()) + " in all)";
   for (std::size_t i = 0; i < globs.size(); ++i) {
-    if (!used[i]) throw InputError(trace.path().string() + ": --layer", "no layer matches \"" + globs[i] + "\"", list + nearest_names(globs[i], names));
+    if (!used[i])
+      throw InputError(trace.path().string() + ": --layer", "no layer matches \"" + globs[i] + "\"", list + nearest_names(globs[i], names));
   }
   return selected;
 }
@@ -86,7 +87,9 @@ std::vector<Job> jobs_of(const traces::TraceFile& trace, const RunOptions& optio
       else if (wanted != "all") missing = layer->name;
     }
   }
-  if (jobs.empty()) throw InputError(trace.path().string() + ": layer \"" + missing + "\"", "no grad_output, so no " + wanted, "a layer with grad_output, or --pass fprop");
+  if (jobs.empty())
+    throw InputError(trace.path().string() + ": layer \"" + missing + "\"", "no grad_output, so no " + wanted,
+                     "a layer with grad_output, or --pass fprop");
   if (!missing.empty()) spdlog::warn("layers without grad_output are left out of {}, among them \"{}\"", wanted, missing);
   return jobs;
 }
@@ -97,7 +100,8 @@ const sim::Executor* executor_named(const std::string& name, const sim::Datapath
   for (const sim::Executor* executor : sim::executors()) {
     accepted += ", " + std::string(executor->name());
     if (executor->name() != name) continue;
-    if (!executor->supports(datapath)) throw InputError("--executor " + name, "cannot execute datapath \"" + datapath.name + "\" bit for bit", "interpreter, auto");
+    if (!executor->supports(datapath))
+      throw InputError("--executor " + name, "cannot execute datapath \"" + datapath.name + "\" bit for bit", "interpreter, auto");
     return executor;
   }
   throw UsageError("--executor " + name + ": unknown; accepted: " + accepted);
@@ -144,7 +148,8 @@ class Run {
     const sim::Executor* executor = executor_named(options_.executor, datapath);
     const traces::TraceFile trace(options_.trace);
     const std::vector<Job> jobs = jobs_of(trace, options_);
-    for (const Job& job : jobs) trace.check(*job.layer, job.pass);
+    std::int64_t total_macs = 0;
+    for (const Job& job : jobs) total_macs += trace.check(*job.layer, job.pass);
     check_writable(options_.json);
     check_writable(options_.csv);
     if (!options_.out.empty() && std::filesystem::exists(options_.out) && std::filesystem::equivalent(options_.out, options_.trace)) {
@@ -153,11 +158,15 @@ class Run {
     std::unique_ptr<traces::ResultsFile> results;
     if (!options_.out.empty()) results = std::make_unique<traces::ResultsFile>(options_.out);
 
-    sim::SimulateOptions simulate{.threads = options_.threads > 0 ? options_.threads : omp_get_num_procs(), .executor = executor, .seed = options_.seed,
-                                  .keep_output = results != nullptr && saves("output"), .keep_reference = results != nullptr && saves("reference"), .progress = {}};
+    sim::SimulateOptions simulate{.threads = options_.threads > 0 ? options_.threads : omp_get_num_procs(),
+                                  .executor = executor,
+                                  .seed = options_.seed,
+                                  .keep_output = results != nullptr && saves("output"),
+                                  .keep_reference = results != nullptr && saves("reference"),
+                                  .progress = {}};
     describe(datapath, simulate);
     if (results) results->write_root(root_attributes(report_));
-    Progress progress(options_.quiet ? ProgressMode::never : options_.progress, total_macs(jobs));
+    Progress progress(options_.quiet ? ProgressMode::never : options_.progress, total_macs);
     simulate.progress = [&](std::int64_t macs) { progress.advance(macs); };
     for (const Job& job : jobs) {
       progress.start_layer(job.layer->name);
@@ -173,7 +182,9 @@ class Run {
   }
 
  private:
-  [[nodiscard]] bool saves(std::string_view what) const { return std::find(options_.save.begin(), options_.save.end(), what) != options_.save.end(); }
+  [[nodiscard]] bool saves(std::string_view what) const {
+    return std::find(options_.save.begin(), options_.save.end(), what) != options_.save.end();
+  }
 
   void describe(const sim::Datapath& datapath, const sim::SimulateOptions& simulate) {
     report_.version = version().substr(7);
@@ -185,33 +196,42 @@ class Run {
     report_.executor = std::string(sim::choose_executor(datapath, simulate).name());
     report_.seed = options_.seed;
     report_.threads = simulate.threads;
-    spdlog::debug("datapath {} with {} levels, executor {}, {} threads", datapath.name, datapath.levels.size(), report_.executor, simulate.threads);
+    spdlog::debug("datapath {} with {} levels, executor {}, {} threads", datapath.name, datapath.levels.size(), report_.executor,
+                  simulate.threads);
   }
 
-  static std::int64_t total_macs(const std::vector<Job>& jobs) {
-    std::int64_t macs = 0;
-    macs += static_cast<std::int64_t>(jobs.size());
-    return macs;
-  }
-
-  void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& datapath, const sim::SimulateOptions& simulate, traces::ResultsFile* results) {
+  void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& datapath, const sim::SimulateOptions& simulate,
+                 traces::ResultsFile* results) {
     const auto read_start = Clock::now();
     const traces::LayerPass pass = trace.load(*job.layer, job.pass);
     report_.read_seconds += seconds_since(read_start);
-    LayerReport layer{.name = job.layer->name, .op = job.layer->op, .pass = std::string(name_of(job.pass)), .m = pass.lowering->m, .n = pass.lowering->n,
-                      .k = pass.lowering->k, .batch = pass.lowering->batch, .result = {}};
-    const sim::LayerProblem problem{.a = &pass.a, .b = &pass.b, .bias = options_.bias_in_accumulator && pass.bias ? &*pass.bias : nullptr,
-                                    .lowering = pass.lowering.get(), .layer = job.layer->rank, .pass = job.pass};
+    LayerReport layer{.name = job.layer->name,
+                      .op = job.layer->op,
+                      .pass = std::string(name_of(job.pass)),
+                      .m = pass.lowering->m,
+                      .n = pass.lowering->n,
+                      .k = pass.lowering->k,
+                      .batch = pass.lowering->batch,
+                      .result = {}};
+    const sim::LayerProblem problem{.a = &pass.a,
+                                    .b = &pass.b,
+                                    .bias = options_.bias_in_accumulator && pass.bias ? &*pass.bias : nullptr,
+                                    .lowering = pass.lowering.get(),
+                                    .layer = job.layer->rank,
+                                    .pass = job.pass};
     layer.result = sim::simulate(datapath, problem, simulate);
     report_.simulate_seconds += layer.result.simulate_seconds;
     report_.reference_seconds += layer.result.reference_seconds;
-    spdlog::debug("{} {}: executor {}, {:.3f} s simulating, {:.3f} s reference", layer.name, layer.pass, layer.result.executor, layer.result.simulate_seconds,
-                  layer.result.reference_seconds);
+    spdlog::debug("{} {}: executor {}, {:.3f} s simulating, {:.3f} s reference", layer.name, layer.pass, layer.result.executor,
+                  layer.result.simulate_seconds, layer.result.reference_seconds);
     if (results != nullptr) {
       const std::string group = job.pass == Pass::fprop ? layer.name : layer.name + "/" + layer.pass;
       results->write_layer(group, layer_attributes(layer),
-                           {.shape = pass.lowering->output_shape, .output = layer.result.output, .output_code = layer.result.output_code,
-                            .code_words = layer.result.code_words, .reference = layer.result.reference});
+                           {.shape = pass.lowering->output_shape,
+                            .output = layer.result.output,
+                            .output_code = layer.result.output_code,
+                            .code_words = layer.result.code_words,
+                            .reference = layer.result.reference});
     }
     layer.result.output = {};
     layer.result.output_code = {};
@@ -228,11 +248,16 @@ class Run {
 void add_run(CLI::App& app, Action& action) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* run = app.add_subcommand("run", "Replay the layers of a trace through a datapath and report overflow, SNDR and errors");
-  set_example(*run, "accsim run --acc fp12 --trace traces/samples/layer3.h5\n  accsim run --acc fp12 --trace net.h5 --layer 'conv*' --chunk 32 --json - --out results.h5 --save output,reference");
+  set_example(*run,
+              "accsim run --acc fp12 --trace traces/samples/layer3.h5\n  accsim run --acc fp12 --trace net.h5 --layer 'conv*' --chunk 32 "
+              "--json - --out results.h5 --save output,reference");
   run->add_option("--trace", options->trace, "HDF5 file of layers, accsim-trace/1")->required();
   add_datapath_options(*run, options->datapath);
   run->add_option("--layer", options->layer_globs, "Only layers whose name matches this pattern (repeatable)")->allow_extra_args(false);
-  run->add_option("--pass", options->passes, "fprop, dgrad, wgrad or all")->check(CLI::IsMember({"fprop", "dgrad", "wgrad", "all"}))->expected(1)->default_str("fprop");
+  run->add_option("--pass", options->passes, "fprop, dgrad, wgrad or all")
+      ->check(CLI::IsMember({"fprop", "dgrad", "wgrad", "all"}))
+      ->expected(1)
+      ->default_str("fprop");
   run->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
   run->add_option("--executor", options->executor, "Force an executor of `accsim list executors`");
   run->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->default_str("0");
@@ -240,10 +265,22 @@ void add_run(CLI::App& app, Action& action) {
   run->add_option("--json", options->json, "Write the report as JSON; - for standard output");
   run->add_option("--csv", options->csv, "Write a row a layer as CSV; - for standard output");
   run->add_option("--out", options->out, "Write results as HDF5, accsim-results/1");
-  run->add_option("--save", options->save, "What --out keeps of each layer: output, reference")->delimiter(',')->check(CLI::IsMember({"output", "reference"}))->allow_extra_args(false);
-  run->add_flag_callback("-q,--quiet", [options] { options->quiet = true; spdlog::set_level(spdlog::level::err); }, "No table, no progress, only errors");
+  run->add_option("--save", options->save, "What --out keeps of each layer: output, reference")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"output", "reference"}))
+      ->allow_extra_args(false);
+  run->add_flag_callback(
+      "-q,--quiet",
+      [options] {
+        options->quiet = true;
+        spdlog::set_level(spdlog::level::err);
+      },
+      "No table, no progress, only errors");
   run->add_option_function<std::string>(
-         "--progress", [options](const std::string& mode) { options->progress = mode == "auto" ? ProgressMode::automatic : mode == "always" ? ProgressMode::always : ProgressMode::never; },
+         "--progress",
+         [options](const std::string& mode) {
+           options->progress = mode == "auto" ? ProgressMode::automatic : mode == "always" ? ProgressMode::always : ProgressMode::never;
+         },
          "auto (on a terminal), always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   add_log_options(*run);

@@ -15,7 +15,9 @@ std::vector<std::string> arguments(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || words.front() != "quantize") return words;
   for (std::string& word : words) {
-    const bool negative_value = word.size() > 1 && word[0] == '-' && (word[1] == '.' || (word[1] >= '0' && word[1] <= '9') || word.starts_with("-inf") || word.starts_with("-nan"));
+    const bool negative_value =
+        word.size() > 1 && word[0] == '-' &&
+        (word[1] == '.' || (word[1] >= '0' && word[1] <= '9') || word.starts_with("-inf") || word.starts_with("-nan"));
     if (negative_value) word.insert(0, " ");
   }
   return words;

@@ -15,22 +15,50 @@ void set_example(CLI::App& command, const std::string& example) { command.footer
 
 void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional) {
   sim::DatapathOverrides& o = options.overrides;
-  command.add_option(positional ? "datapath" : "--acc", options.acc, "Datapath: a built-in name, a TOML file, or a format to accumulate in")->required();
+  command
+      .add_option(positional ? "datapath" : "--acc", options.acc, "Datapath: a built-in name, a TOML file, or a format to accumulate in")
+      ->required();
   const std::string group = "Overrides of the datapath";
-  command.add_option_function<std::string>("--in", [&o](const std::string& f) { o.in_a = f; o.in_b = f; }, "Format that both operands are quantized to")->group(group);
-  command.add_option_function<std::string>("--in-a", [&o](const std::string& f) { o.in_a = f; }, "Format of operand a (input, grad_output)")->group(group);
-  command.add_option_function<std::string>("--in-b", [&o](const std::string& f) { o.in_b = f; }, "Format of operand b (weight)")->group(group);
-  command.add_option_function<std::string>("--product", [&o](const std::string& f) { o.product = f; }, "Format that products are rounded to, or exact")->group(group);
-  command.add_option_function<std::string>("--rounding", [&o](const std::string& r) { o.rounding = r; }, "Rounding of every reduction level")->group(group);
-  command.add_option_function<std::string>("--overflow", [&o](const std::string& v) { o.overflow = v; }, "Overflow mode of every reduction level")->group(group);
-  command.add_option_function<std::int64_t>("--chunk", [&o](std::int64_t n) { o.chunk = n; }, "Terms of the innermost level (a single level is doubled first)")
+  command
+      .add_option_function<std::string>(
+          "--in",
+          [&o](const std::string& f) {
+            o.in_a = f;
+            o.in_b = f;
+          },
+          "Format that both operands are quantized to")
+      ->group(group);
+  command
+      .add_option_function<std::string>(
+          "--in-a", [&o](const std::string& f) { o.in_a = f; }, "Format of operand a (input, grad_output)")
+      ->group(group);
+  command
+      .add_option_function<std::string>(
+          "--in-b", [&o](const std::string& f) { o.in_b = f; }, "Format of operand b (weight)")
+      ->group(group);
+  command
+      .add_option_function<std::string>(
+          "--product", [&o](const std::string& f) { o.product = f; }, "Format that products are rounded to, or exact")
+      ->group(group);
+  command
+      .add_option_function<std::string>(
+          "--rounding", [&o](const std::string& r) { o.rounding = r; }, "Rounding of every reduction level")
+      ->group(group);
+  command
+      .add_option_function<std::string>(
+          "--overflow", [&o](const std::string& v) { o.overflow = v; }, "Overflow mode of every reduction level")
+      ->group(group);
+  command
+      .add_option_function<std::int64_t>(
+          "--chunk", [&o](std::int64_t n) { o.chunk = n; }, "Terms of the innermost level (a single level is doubled first)")
       ->check(CLI::PositiveNumber)
       ->group(group);
   command.add_option("--set", o.set, "A field, for example reduction.0.format=e5m10 (repeatable)")->allow_extra_args(false)->group(group);
 }
 
 void add_log_options(CLI::App& command) {
-  command.add_flag_callback("-v,--verbose", [] { spdlog::set_level(spdlog::level::debug); }, "Log more, to standard error");
+  command.add_flag_callback(
+      "-v,--verbose", [] { spdlog::set_level(spdlog::level::debug); }, "Log more, to standard error");
 }
 
 }  // namespace accsim::cli

@@ -58,9 +58,18 @@ void for_each_statistic(const LayerReport& layer, Use&& use) {
 }
 
 ordered_json layer_json(const LayerReport& layer) {
-  ordered_json j = {{"name", layer.name}, {"op", layer.op}, {"pass", layer.pass}, {"m", layer.m}, {"n", layer.n}, {"k", layer.k}, {"batch", layer.batch},
-                    {"macs", layer.result.macs}, {"outputs", layer.result.outputs}};
-  for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) { j[std::string(name_of(row.group))][std::string(row.name)] = json_value(value); });
+  ordered_json j = {{"name", layer.name},
+                    {"op", layer.op},
+                    {"pass", layer.pass},
+                    {"m", layer.m},
+                    {"n", layer.n},
+                    {"k", layer.k},
+                    {"batch", layer.batch},
+                    {"macs", layer.result.macs},
+                    {"outputs", layer.result.outputs}};
+  for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) {
+    j[std::string(name_of(row.group))][std::string(row.name)] = json_value(value);
+  });
   j["seconds"] = {{"simulate", layer.result.simulate_seconds}};
   return j;
 }
@@ -81,7 +90,10 @@ void write_json(std::ostream& out, const RunReport& report) {
   j["threads"] = report.threads;
   j["layers"] = ordered_json::array();
   for (const LayerReport& layer : report.layers) j["layers"].push_back(layer_json(layer));
-  j["seconds"] = {{"total", report.total_seconds}, {"read", report.read_seconds}, {"simulate", report.simulate_seconds}, {"reference", report.reference_seconds}};
+  j["seconds"] = {{"total", report.total_seconds},
+                  {"read", report.read_seconds},
+                  {"simulate", report.simulate_seconds},
+                  {"reference", report.reference_seconds}};
   out << j.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
 }
 
@@ -90,16 +102,22 @@ void write_csv(std::ostream& out, const RunReport& report) {
   for (const sim::StatisticRow& row : sim::statistic_rows()) out << ',' << flat_name(row);
   out << '\n';
   for (const LayerReport& layer : report.layers) {
-    out << csv_text(layer.name) << ',' << layer.op << ',' << layer.pass << ',' << layer.m << ',' << layer.n << ',' << layer.k << ',' << layer.batch << ','
-        << layer.result.macs << ',' << layer.result.outputs;
+    out << csv_text(layer.name) << ',' << layer.op << ',' << layer.pass << ',' << layer.m << ',' << layer.n << ',' << layer.k << ','
+        << layer.batch << ',' << layer.result.macs << ',' << layer.result.outputs;
     for (const StatisticValue& value : layer.result.statistics) out << ',' << csv_value(value);
     out << '\n';
   }
 }
 
 std::vector<traces::Attribute> layer_attributes(const LayerReport& layer) {
-  std::vector<traces::Attribute> attributes = {{"op", layer.op}, {"pass", layer.pass}, {"m", layer.m}, {"n", layer.n}, {"k", layer.k}, {"batch", layer.batch},
-                                               {"macs", layer.result.macs}, {"outputs", layer.result.outputs}};
+  std::vector<traces::Attribute> attributes = {{"op", layer.op},
+                                               {"pass", layer.pass},
+                                               {"m", layer.m},
+                                               {"n", layer.n},
+                                               {"k", layer.k},
+                                               {"batch", layer.batch},
+                                               {"macs", layer.result.macs},
+                                               {"outputs", layer.result.outputs}};
   for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) {
     if (const auto* integer = std::get_if<std::int64_t>(&value)) attributes.emplace_back(flat_name(row), *integer);
     else if (const auto* real = std::get_if<double>(&value)) attributes.emplace_back(flat_name(row), *real);
@@ -109,8 +127,13 @@ std::vector<traces::Attribute> layer_attributes(const LayerReport& layer) {
 }
 
 std::vector<traces::Attribute> root_attributes(const RunReport& report) {
-  return {{"accsim", report.version},          {"datapath_name", report.datapath_name}, {"datapath_toml", report.datapath_toml}, {"datapath_digest", report.datapath_digest},
-          {"trace_file", report.trace_file}, {"trace_digest", report.trace_digest},   {"seed", static_cast<std::int64_t>(report.seed)}};
+  return {{"accsim", report.version},
+          {"datapath_name", report.datapath_name},
+          {"datapath_toml", report.datapath_toml},
+          {"datapath_digest", report.datapath_digest},
+          {"trace_file", report.trace_file},
+          {"trace_digest", report.trace_digest},
+          {"seed", static_cast<std::int64_t>(report.seed)}};
 }
 
 }  // namespace accsim::cli

@@ -37,7 +37,8 @@ std::string decibels(const sim::StatisticValue& value) {
 
 /// Number of code points of UTF-8 text.
 std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 /// The name in `width` columns; the middle of a long one is left out, since its ends tell most.
@@ -68,18 +69,27 @@ struct Row {
 };
 
 void write_row(std::ostream& out, const Row& r) {
-  out << fmt::format("{} {:5} {:>6} {:>7} {:>8} {:>9} {:>8} {:>9} {:>8} {:>7}\n", fitted(r.name, 24), r.pass, r.k, r.macs, r.outputs, r.overflowed, r.overflow, r.underflow, r.swamped, r.sndr);
+  out << fmt::format("{} {:5} {:>6} {:>7} {:>8} {:>9} {:>8} {:>9} {:>8} {:>7}\n", fitted(r.name, 24), r.pass, r.k, r.macs, r.outputs,
+                     r.overflowed, r.overflow, r.underflow, r.swamped, r.sndr);
 }
 
 Row row_of(const LayerReport& layer) {
   const sim::EventCounts& e = layer.result.events;
-  return {layer.name, layer.pass, rough(layer.k), rough(layer.result.macs), count(layer.result.outputs), count(e[Event::outputs_overflowed]),
-          count(e[Event::product_overflow] + e[Event::sum_overflow]), count(e[Event::product_underflow] + e[Event::sum_underflow]), count(e[Event::swamped]),
+  return {layer.name,
+          layer.pass,
+          rough(layer.k),
+          rough(layer.result.macs),
+          count(layer.result.outputs),
+          count(e[Event::outputs_overflowed]),
+          count(e[Event::product_overflow] + e[Event::sum_overflow]),
+          count(e[Event::product_underflow] + e[Event::sum_underflow]),
+          count(e[Event::swamped]),
           decibels(statistic(layer, sim::StatisticGroup::error, "sndr_db"))};
 }
 
 std::string of_outputs(const LayerReport& layer) {
-  const double share = 100.0 * static_cast<double>(layer.result.events[Event::outputs_overflowed]) / static_cast<double>(layer.result.outputs);
+  const double share =
+      100.0 * static_cast<double>(layer.result.events[Event::outputs_overflowed]) / static_cast<double>(layer.result.outputs);
   return fmt::format("{} ({:.3g} % of outputs)", layer.pass == "fprop" ? layer.name : layer.name + " " + layer.pass, share);
 }
 
@@ -107,12 +117,17 @@ void write_overflow_lines(std::ostream& out, const RunReport& report) {
     return;
   }
   std::stable_sort(overflowed.begin(), overflowed.end(), [](const LayerReport* x, const LayerReport* y) {
-    const auto share = [](const LayerReport* l) { return static_cast<double>(l->result.events[Event::outputs_overflowed]) / static_cast<double>(l->result.outputs); };
+    const auto share = [](const LayerReport* l) {
+      return static_cast<double>(l->result.events[Event::outputs_overflowed]) / static_cast<double>(l->result.outputs);
+    };
     return share(x) > share(y);
   });
   std::vector<std::string> most;
   for (std::size_t i = 0; i < std::min<std::size_t>(3, overflowed.size()); ++i) most.push_back(of_outputs(*overflowed[i]));
-  write_wrapped(out, fmt::format("warning: overflow in {} of {} {}, most in", overflowed.size(), report.layers.size(), report.layers.size() == 1 ? "row" : "rows"), most);
+  write_wrapped(out,
+                fmt::format("warning: overflow in {} of {} {}, most in", overflowed.size(), report.layers.size(),
+                            report.layers.size() == 1 ? "row" : "rows"),
+                most);
 }
 
 void write_lowest_sndr(std::ostream& out, const RunReport& report) {
@@ -125,7 +140,9 @@ void write_lowest_sndr(std::ostream& out, const RunReport& report) {
       lowest = &layer;
     }
   }
-  if (lowest != nullptr && report.layers.size() > 1) write_wrapped(out, "lowest SNDR:", {fmt::format("{:.2f} dB in", lowest_db) + " " + lowest->name + (lowest->pass == "fprop" ? "" : " " + lowest->pass)});
+  if (lowest != nullptr && report.layers.size() > 1)
+    write_wrapped(out, "lowest SNDR:",
+                  {fmt::format("{:.2f} dB in", lowest_db) + " " + lowest->name + (lowest->pass == "fprop" ? "" : " " + lowest->pass)});
 }
 
 void write_widths(std::ostream& out, const RunReport& report) {
@@ -143,15 +160,17 @@ void write_widths(std::ostream& out, const RunReport& report) {
 
 void write_table(std::ostream& out, const RunReport& report) {
   const auto totals = [&](auto member) {
-    return std::accumulate(report.layers.begin(), report.layers.end(), std::int64_t{0}, [&](std::int64_t sum, const LayerReport& l) { return sum + member(l); });
+    return std::accumulate(report.layers.begin(), report.layers.end(), std::int64_t{0},
+                           [&](std::int64_t sum, const LayerReport& l) { return sum + member(l); });
   };
   const auto events = [&](Event e) { return totals([&](const LayerReport& l) { return l.result.events[e]; }); };
   write_row(out, {"layer", "pass", "k", "MACs", "outputs", "ovf. outs", "overflow", "underflow", "swamped", "SNDR dB"});
   for (const LayerReport& layer : report.layers) write_row(out, row_of(layer));
-  write_row(out, {fmt::format("total ({} {})", report.layers.size(), report.layers.size() == 1 ? "row" : "rows"), "", "", rough(totals([](const LayerReport& l) { return l.result.macs; })),
+  write_row(out, {fmt::format("total ({} {})", report.layers.size(), report.layers.size() == 1 ? "row" : "rows"), "", "",
+                  rough(totals([](const LayerReport& l) { return l.result.macs; })),
                   count(totals([](const LayerReport& l) { return l.result.outputs; })), count(events(Event::outputs_overflowed)),
-                  count(events(Event::product_overflow) + events(Event::sum_overflow)), count(events(Event::product_underflow) + events(Event::sum_underflow)),
-                  count(events(Event::swamped)), ""});
+                  count(events(Event::product_overflow) + events(Event::sum_overflow)),
+                  count(events(Event::product_underflow) + events(Event::sum_underflow)), count(events(Event::swamped)), ""});
   write_overflow_lines(out, report);
   write_lowest_sndr(out, report);
   write_widths(out, report);

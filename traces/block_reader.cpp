@@ -11,9 +11,7 @@ namespace {
 using h5::checked;
 using h5::Handle;
 
-std::int64_t product(const Shape& extents) {
-  return std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>{});
-}
+std::int64_t product(const Shape& extents) { return std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>{}); }
 
 /// Steps through `outer` by boxes of `extent` (cut off at the end), row-major. False where visit stopped it.
 bool step_through(const Box& outer, const Shape& extent, const std::function<bool(const Box&)>& visit) {
@@ -71,8 +69,9 @@ class BoxReader {
     const std::vector<hsize_t> extent(box.extent.begin(), box.extent.end());
     const Handle memory_space =
         h5::owned(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose, "describe memory");
-    checked(H5Dread(dataset_.id.get(), dataset_.stored.memory_type.get(), memory_space.get(), file_space_.get(), H5P_DEFAULT, buffer_.data()),
-            "read its data");
+    checked(
+        H5Dread(dataset_.id.get(), dataset_.stored.memory_type.get(), memory_space.get(), file_space_.get(), H5P_DEFAULT, buffer_.data()),
+        "read its data");
     return visit_runs(box, visit);
   }
 
@@ -90,8 +89,8 @@ class BoxReader {
     std::size_t whole = shape.size();
     while (whole > 1 && box.extent[whole - 1] == shape[whole - 1]) --whole;
     const std::size_t outer = whole == 0 ? 0 : whole - 1;
-    const auto run = static_cast<std::size_t>(std::accumulate(
-        box.extent.begin() + static_cast<std::ptrdiff_t>(outer), box.extent.end(), std::int64_t{1}, std::multiplies<>{}));
+    const auto run = static_cast<std::size_t>(
+        std::accumulate(box.extent.begin() + static_cast<std::ptrdiff_t>(outer), box.extent.end(), std::int64_t{1}, std::multiplies<>{}));
     std::span<const std::byte> rest(buffer_);
     Shape one(shape.size(), 1);
     std::copy(box.extent.begin() + static_cast<std::ptrdiff_t>(outer), box.extent.end(), one.begin() + static_cast<std::ptrdiff_t>(outer));

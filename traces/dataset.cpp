@@ -95,7 +95,8 @@ std::optional<formats::Format> read_format(hid_t dataset, const h5::StoredType& 
   const auto text = h5::text_attribute(dataset, "format");
   const bool is_integer = stored.kind == h5::StoredType::Kind::integer;
   if (!text && is_integer) {
-    throw InputError("", type + " without attribute \"format\"", "with \"format\" raw codes in integers, without it floats of 2, 4 or 8 bytes");
+    throw InputError("", type + " without attribute \"format\"",
+                     "with \"format\" raw codes in integers, without it floats of 2, 4 or 8 bytes");
   }
   if (!text) return std::nullopt;
   return h5::within(quoted("attribute", "format"), [&] {

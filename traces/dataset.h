@@ -30,12 +30,12 @@ DatasetInfo describe_dataset(hid_t group, const std::string& name);
 struct Dataset {
   h5::Handle id;
   Shape shape;
-  Shape chunk;                              ///< empty for data without chunks
+  Shape chunk;  ///< empty for data without chunks
   h5::StoredType stored;
-  std::optional<formats::Format> format;    ///< elements are raw codes of it
-  std::vector<double> scale{1.0};           ///< one, or one for each index along `axis`
-  std::vector<formats::Exact> zero_point;   ///< none (no attribute), one, or one for each index along `axis`
-  int axis = -1;                            ///< -1 where both have at most one element
+  std::optional<formats::Format> format;   ///< elements are raw codes of it
+  std::vector<double> scale{1.0};          ///< one, or one for each index along `axis`
+  std::vector<formats::Exact> zero_point;  ///< none (no attribute), one, or one for each index along `axis`
+  int axis = -1;                           ///< -1 where both have at most one element
 
   [[nodiscard]] std::int64_t size() const;
   /// Elements between neighbours along `axis`.

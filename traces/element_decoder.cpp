@@ -28,9 +28,7 @@ Bounds bounds_of(const formats::Format& format) {
   return {l.precision, l.lsb_exponent, std::max(top(l.max_finite), top(l.min_finite))};
 }
 
-Bounds bounds_of(const h5::StoredType& stored) {
-  return stored.kind == Kind::binary32 ? Bounds{24, -149, 128} : Bounds{53, -1074, 1024};
-}
+Bounds bounds_of(const h5::StoredType& stored) { return stored.kind == Kind::binary32 ? Bounds{24, -149, 128} : Bounds{53, -1074, 1024}; }
 
 /// The bounds of differences x - z: one bit more at the top, and all bits between may be needed.
 Bounds minus(const Bounds& x, const std::vector<Exact>& zero_points) {

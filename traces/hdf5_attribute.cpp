@@ -81,7 +81,8 @@ std::size_t element_count(hid_t space) {
   if (count == 0) throw InputError("", "no element", "a scalar or a one-dimensional array");
   if (count > most_elements) throw InputError("", std::to_string(count) + " elements", "at most 16777216");
   const int rank = checked(H5Sget_simple_extent_ndims(space), "read its shape");
-  if (count > 1 && rank > 1) throw InputError("", "an array of " + std::to_string(rank) + " dimensions", "a scalar or a one-dimensional array");
+  if (count > 1 && rank > 1)
+    throw InputError("", "an array of " + std::to_string(rank) + " dimensions", "a scalar or a one-dimensional array");
   return static_cast<std::size_t>(count);
 }
 

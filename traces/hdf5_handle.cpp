@@ -21,8 +21,6 @@ std::string last_error() {
   return text.empty() ? "no reason given" : text;
 }
 
-void fail(std::string_view what) {
-  throw InputError("", "HDF5 cannot " + std::string(what) + ": " + last_error(), "an intact HDF5 file");
-}
+void fail(std::string_view what) { throw InputError("", "HDF5 cannot " + std::string(what) + ": " + last_error(), "an intact HDF5 file"); }
 
 }  // namespace accsim::traces::h5

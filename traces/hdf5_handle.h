@@ -69,8 +69,6 @@ decltype(auto) within(std::string_view where, F&& f) {
 }
 
 /// "input" in quotes after what it is: dataset "input".
-inline std::string quoted(std::string_view kind, std::string_view name) {
-  return std::string(kind) + " \"" + std::string(name) + "\"";
-}
+inline std::string quoted(std::string_view kind, std::string_view name) { return std::string(kind) + " \"" + std::string(name) + "\""; }
 
 }  // namespace accsim::traces::h5

@@ -14,16 +14,16 @@ std::string type_name(hid_t type);
 /// How a dataset's elements are stored, and the type to read them as.
 struct StoredType {
   enum class Kind {
-    binary32,  ///< read as the host's float
-    binary64,  ///< read as the host's double
+    binary32,     ///< read as the host's float
+    binary64,     ///< read as the host's double
     small_float,  ///< a float of 2 bytes (binary16, bfloat16, ...): its bits are read, and decoded by `small_float`
-    integer,   ///< an integer of `bytes` bytes in memory
+    integer,      ///< an integer of `bytes` bytes in memory
   };
   Kind kind = Kind::binary32;
   formats::FloatFormat small_float;
-  int stored_bits = 0;      ///< bits of the stored integer
-  int bytes = 0;            ///< of an element in memory: 1, 2, 4, 8 or 16
-  bool is_signed = false;   ///< integers
+  int stored_bits = 0;     ///< bits of the stored integer
+  int bytes = 0;           ///< of an element in memory: 1, 2, 4, 8 or 16
+  bool is_signed = false;  ///< integers
   Handle memory_type;
 };
 

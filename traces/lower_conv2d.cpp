@@ -185,8 +185,9 @@ Axis make_axis(const char* name, std::int64_t input, std::int64_t taps, std::int
   const std::int64_t padded = input + before + after;
   const std::int64_t span = dilation * (taps - 1) + 1;
   if (span > padded) {
-    throw InputError("", "the filter spans " + std::to_string(span) + " of the " + std::to_string(padded) + " positions of the padded input's " + name,
-                     "a filter no larger than the padded input");
+    throw InputError(
+        "", "the filter spans " + std::to_string(span) + " of the " + std::to_string(padded) + " positions of the padded input's " + name,
+        "a filter no larger than the padded input");
   }
   axis.output = (padded - span) / stride + 1;
   return axis;
@@ -218,10 +219,11 @@ void set_channels(const LayerGroup& layer, const Shape& input, const Shape& weig
   c.group_filters = c.filters / c.groups;
   if (weight[1] == c.group_channels) return;
   const std::int64_t taps = weight[2] * weight[3];
-  throw InputError("", "weight has K=" + std::to_string(weight[1] * taps) + ", input gives " + std::to_string(c.group_channels * taps) +
-                           " (C/groups*R*S)",
-                   "weight [K, C/groups, R, S] with C/groups=" + std::to_string(c.group_channels) + "; found " + shape_text(weight) +
-                       " for input " + shape_text(input) + " and groups=" + groups);
+  throw InputError(
+      "",
+      "weight has K=" + std::to_string(weight[1] * taps) + ", input gives " + std::to_string(c.group_channels * taps) + " (C/groups*R*S)",
+      "weight [K, C/groups, R, S] with C/groups=" + std::to_string(c.group_channels) + "; found " + shape_text(weight) + " for input " +
+          shape_text(input) + " and groups=" + groups);
 }
 
 ConvLayer read_conv2d(const LayerGroup& layer) {

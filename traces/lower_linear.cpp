@@ -46,8 +46,9 @@ Plan fprop(const LayerGroup& layer, const LinearLayer& l) {
   plan.a = {"input", last_axis(l.input)};
   plan.b = {"weight", {{1, l.k}}};
   if (layer.has("bias")) plan.bias = "bias";
-  plan.lowering = std::make_unique<StridedLowering>(l.rows, l.n, l.k, 1, OperandStrides{.line = l.k, .term = 1},
-                                                    OperandStrides{.line = l.k, .term = 1}, OutputStrides{.row = l.n, .column = 1}, l.output);
+  plan.lowering =
+      std::make_unique<StridedLowering>(l.rows, l.n, l.k, 1, OperandStrides{.line = l.k, .term = 1}, OperandStrides{.line = l.k, .term = 1},
+                                        OutputStrides{.row = l.n, .column = 1}, l.output);
   return plan;
 }
 
@@ -57,8 +58,9 @@ Plan dgrad(const LayerGroup& layer, const LinearLayer& l) {
   Plan plan;
   plan.a = {"grad_output", last_axis(l.output)};
   plan.b = {"weight", {{0, l.n}}};
-  plan.lowering = std::make_unique<StridedLowering>(l.rows, l.k, l.n, 1, OperandStrides{.line = l.n, .term = 1},
-                                                    OperandStrides{.line = 1, .term = l.k}, OutputStrides{.row = l.k, .column = 1}, l.input);
+  plan.lowering =
+      std::make_unique<StridedLowering>(l.rows, l.k, l.n, 1, OperandStrides{.line = l.n, .term = 1}, OperandStrides{.line = 1, .term = l.k},
+                                        OutputStrides{.row = l.k, .column = 1}, l.input);
   return plan;
 }
 

@@ -161,8 +161,8 @@ Plan product_plan(const Side& a, const Side& b, const Stack& result, const Shape
   const OutputStrides out{.group = result.matrix(),
                           .row = rows_first ? result.row_stride : result.column_stride,
                           .column = rows_first ? result.column_stride : result.row_stride};
-  plan.lowering = std::make_unique<StridedLowering>(rows_first ? result.rows : result.columns, rows_first ? result.columns : result.rows, terms,
-                                                    order.matrices, strides(a.stack, a.along_columns, batch, order),
+  plan.lowering = std::make_unique<StridedLowering>(rows_first ? result.rows : result.columns, rows_first ? result.columns : result.rows,
+                                                    terms, order.matrices, strides(a.stack, a.along_columns, batch, order),
                                                     strides(b.stack, b.along_columns, batch, order), out, result.shape);
   return plan;
 }

@@ -10,8 +10,8 @@ namespace accsim::traces {
 
 /// How the elements of one operand are spaced.
 struct OperandStrides {
-  std::int64_t line = 0;  ///< between rows of a (columns of the result, for b)
-  std::int64_t term = 0;  ///< between terms
+  std::int64_t line = 0;                 ///< between rows of a (columns of the result, for b)
+  std::int64_t term = 0;                 ///< between terms
   std::vector<std::int64_t> offsets{0};  ///< first element of each matrix: `group` outer, the matrices summed for it inner
 };
 

@@ -26,7 +26,8 @@ std::filesystem::path checked_target(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::is_directory(status)) throw InputError("", "a directory", accepted_target);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw InputError("", "not a regular file", accepted_target);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw InputError("", "not a regular file", accepted_target);
   if (path.filename().empty()) throw InputError("", "no file name", accepted_target);
   if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return path;
   const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
@@ -59,7 +60,8 @@ Handle space_of(const std::vector<std::int64_t>& shape) {
   return h5::owned(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose, "describe an array");
 }
 
-void write_array(hid_t group, const char* name, hid_t file_type, hid_t memory_type, const std::vector<std::int64_t>& shape, const void* data) {
+void write_array(hid_t group, const char* name, hid_t file_type, hid_t memory_type, const std::vector<std::int64_t>& shape,
+                 const void* data) {
   h5::within(quoted("dataset", name), [&] {
     const Handle space = space_of(shape);
     const Handle creation = without_times(H5P_DATASET_CREATE);

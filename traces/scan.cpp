@@ -60,8 +60,7 @@ class Walk {
     const ObjectId id = id_of(group.get());
     if (std::find(ancestors_.begin(), ancestors_.end(), id) != ancestors_.end()) return;
 
-    const bool is_layer =
-        h5::within(quoted("group", path), [&] { return h5::has_string_attribute(group.get(), "op"); });
+    const bool is_layer = h5::within(quoted("group", path), [&] { return h5::has_string_attribute(group.get(), "op"); });
     if (is_layer) found_.push_back({path, false});
     const std::vector<Child> children = children_of(group.get(), prefix, is_layer);
     (void)group.close();
@@ -95,7 +94,8 @@ class Walk {
         continue;
       }
       if (H5Iget_type(object.get()) != H5I_GROUP) continue;
-      const auto index = h5::within(quoted("group", prefix + link.name), [&] { return h5::single_integer_attribute(object.get(), "index"); });
+      const auto index =
+          h5::within(quoted("group", prefix + link.name), [&] { return h5::single_integer_attribute(object.get(), "index"); });
       children.push_back({std::move(link), index, false});
     }
     std::sort(children.begin(), children.end(), [](const Child& a, const Child& b) { return a.order() < b.order(); });

@@ -41,7 +41,8 @@ Handle open_file(const std::filesystem::path& path) {
 void check_schema(hid_t file) {
   const Handle root = h5::owned(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose, "open the root group");
   const auto found = h5::text_attribute(root.get(), "schema");
-  if (found && *found != schema) throw InputError(quoted("attribute", "schema"), "\"" + *found + "\"", std::string("\"") + schema + "\", or none");
+  if (found && *found != schema)
+    throw InputError(quoted("attribute", "schema"), "\"" + *found + "\"", std::string("\"") + schema + "\", or none");
 }
 
 /// A path prefix step_DIGITS/, as spelled and as a number.
@@ -70,8 +71,9 @@ void check_steps(const std::vector<FoundLayer>& found) {
     if (!step) continue;
     const auto [known, is_new] = spelled.emplace(step->number, step->spelled);
     if (is_new || known->second == step->spelled) continue;
-    throw InputError("", "groups \"" + known->second + "\" and \"" + step->spelled + "\" are both training step " + std::to_string(step->number),
-                     "one group for each training step");
+    throw InputError(
+        "", "groups \"" + known->second + "\" and \"" + step->spelled + "\" are both training step " + std::to_string(step->number),
+        "one group for each training step");
   }
 }
 
@@ -194,12 +196,14 @@ const std::filesystem::path& TraceFile::path() const { return impl_->path; }
 
 bool TraceFile::has_pass(const LayerInfo& layer, Pass pass) { return pass == Pass::fprop || layer.dataset("grad_output") != nullptr; }
 
-void TraceFile::check(const LayerInfo& layer, Pass pass) const {
-  impl_->in_layer(layer, [&](const LayerGroup& group) {
+std::int64_t TraceFile::check(const LayerInfo& layer, Pass pass) const {
+  return impl_->in_layer(layer, [&](const LayerGroup& group) {
     const PassFacts facts = read_facts(group, pass);
     in_dataset(facts.plan.a.dataset, [&] { check_elements(facts.a); });
     in_dataset(facts.plan.b.dataset, [&] { check_elements(facts.b); });
     if (facts.bias) in_dataset(*facts.plan.bias, [&] { check_elements(*facts.bias); });
+    const sim::Lowering& l = *facts.plan.lowering;
+    return l.m * l.n * l.k * l.batch;
   });
 }
 

@@ -52,9 +52,9 @@ class TraceFile {
   [[nodiscard]] const std::filesystem::path& path() const;
   /// Whether the layer has what the pass takes (gradients for dgrad and wgrad).
   [[nodiscard]] static bool has_pass(const LayerInfo& layer, sim::Pass pass);
-  /// Checks everything about a pass that can be wrong, codes included, without keeping any data. Throws InputError
-  /// that names file, layer, field, what was found and what is accepted.
-  void check(const LayerInfo& layer, sim::Pass pass) const;
+  /// Checks everything about a pass that can be wrong, codes included, without keeping any data; returns its number of
+  /// multiply-accumulates. Throws InputError that names file, layer, field, what was found and what is accepted.
+  std::int64_t check(const LayerInfo& layer, sim::Pass pass) const;
   /// Reads one pass. The same errors as check.
   [[nodiscard]] LayerPass load(const LayerInfo& layer, sim::Pass pass) const;
 

@@ -4,7 +4,7 @@
   facts(table)      -> {what: value} with defaults filled in, comparable between two spellings of one datapath
 """
 from datapath import Datapath
-from formats import parse_format
+from formats import Rounding, parse_format
 
 
 def single(accumulator, operands='as_traced', **level):
@@ -29,10 +29,22 @@ BUILTINS = {
 }
 
 
+def rng_facts(text):
+    """The generator of a rounding: its name, and its numbers as numbers."""
+    name, _, options = text.partition(':')
+    if name != 'lfsr':
+        return text
+    defaults = {'seed': 0, 'form': 'galois', 'step': 'right', 'share': 'pe'}
+    pairs = [option.split('=') for option in options.split(',')]
+    return (name, {**defaults, **{k: int(v, 0) if k in ('width', 'mask', 'seed') else v for k, v in pairs}})
+
+
+def rounding_facts(r):
+    return (r.mode, r.random_bits, r.kind if r.is_random else '', rng_facts(r.rng) if r.is_random else '')
+
+
 def conversion_facts(c):
-    r = c.rounding
-    return (c.format.facts, c.round_to.facts, (r.mode, r.random_bits, r.kind if r.is_random else '', r.rng if r.is_random else ''),
-            c.overflow, c.underflow)
+    return (c.format.facts, c.round_to.facts, rounding_facts(c.rounding), c.overflow, c.underflow)
 
 
 def facts(table):
@@ -43,7 +55,7 @@ def facts(table):
         found['operand ' + side] = t.get(side) or 'as_traced'
         if found['operand ' + side] != 'as_traced':
             default_scale = 'one' if parse_format(t[side]).is_float else 'amax'
-            found['operand ' + side] = (parse_format(t[side]).facts, (t.get(side + '_rounding') or 'rne').lower(),
+            found['operand ' + side] = (parse_format(t[side]).facts, rounding_facts(Rounding(t.get(side + '_rounding') or 'rne')),
                                         t.get(side + '_overflow') or 'saturate', t.get(side + '_scale') or default_scale)
     found['product'] = conversion_facts(d.product) if d.product else 'exact'
     found['permute'] = d.permute

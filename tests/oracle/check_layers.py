@@ -192,7 +192,7 @@ def compare_layer_numbers(where, datapath, a, b, outputs, row, tally):
     for o in outputs:
         o.signal = signal_of(a, b, o.terms)
     expected = {'events': expected_events(outputs), 'range': expected_range(outputs)}
-    expected.update(error_statistics(outputs, datapath.last.format))
+    expected.update(error_statistics(outputs, datapath.last.format, datapath.shift))
     if is_plain_integer(datapath, a, b):
         expected['bits'] = {'observed': observed_width(outputs)}
     for section, values in expected.items():

@@ -59,12 +59,16 @@ def spacing(fmt, number):
     return Fraction(2) ** exponent
 
 
-def error_statistics(outputs, last_format):
+def error_statistics(outputs, last_format, shift=0):
+    """An `[output] shift` divides y by 2^shift; errors are measured with that undone, or they would only show the shift."""
+    def undone(number):
+        return None if finite(number) is None else finite(number) * Fraction(2) ** shift
+
     names = ('sndr_db', 'snr_power_db', 'csnr_db', 'bias', 'mse', 'rmse', 'max_abs', 'max_ulp', 'cosine')
     error = dict.fromkeys(names)
-    both = [o for o in outputs if finite(o.y) is not None and finite(o.reference) is not None]
+    both = [o for o in outputs if undone(o.y) is not None and finite(o.reference) is not None]
     if both:
-        y, reference = [finite(o.y) for o in both], [finite(o.reference) for o in both]
+        y, reference = [undone(o.y) for o in both], [finite(o.reference) for o in both]
         e = [rounded_difference(a, b) for a, b in zip(y, reference)]
         square = [v * v for v in e]
         error['sndr_db'] = decibels(variance(reference), mean(square))
@@ -74,7 +78,7 @@ def error_statistics(outputs, last_format):
         error['mse'] = float(mean(square))
         error['rmse'] = math.sqrt(mean(square))
         error['max_abs'] = float(max(abs(v) for v in e))
-        error['max_ulp'] = float(max(abs(finite(o.raw_y) - finite(o.raw_reference)) / spacing(last_format, finite(o.raw_reference))
+        error['max_ulp'] = float(max(abs(undone(o.raw_y) - finite(o.raw_reference)) / undone(spacing(last_format, finite(o.raw_reference) / Fraction(2) ** shift))
                                      for o in both))
         powers = sum(v * v for v in y) * sum(v * v for v in reference)
         if powers:
@@ -82,4 +86,4 @@ def error_statistics(outputs, last_format):
             error['cosine'] = math.copysign(10 ** (log10(dot * dot / powers) / 2), dot) if dot else 0.0
     return {'error': error,
             'quantization': {'sqnr_db': variance_over_noise([(o.reference, o.signal) for o in outputs])},
-            'total': {'sndr_db': variance_over_noise([(o.y, o.signal) for o in outputs])}}
+            'total': {'sndr_db': variance_over_noise([(o.y if undone(o.y) is None else undone(o.y), o.signal) for o in outputs])}}

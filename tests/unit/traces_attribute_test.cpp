@@ -20,7 +20,8 @@ Shape output_with(const std::function<void(TestFile&)>& annotate) {
   return trace.load(trace.layers()[0], Pass::fprop).lowering->output_shape;
 }
 
-void fixed_string(TestFile& file, const std::string& object, const char* name, const std::string& field, H5T_str_t padding, hsize_t length = 0) {
+void fixed_string(TestFile& file, const std::string& object, const char* name, const std::string& field, H5T_str_t padding,
+                  hsize_t length = 0) {
   const Id type(H5Tcopy(H5T_C_S1));
   worked(H5Tset_size(type, field.size()));
   worked(H5Tset_strpad(type, padding));
@@ -81,7 +82,8 @@ TEST_CASE("a matmul's transposes may be HDF5 booleans or integers") {
     const std::int8_t yes = 1;
     file.raw_attribute("boolean", "transpose_a", type, space, &yes).raw_attribute("boolean", "transpose_b", type, space, &yes);
     file.attribute("integer", "transpose_a", std::uint8_t{1}).attribute("integer", "transpose_b", 1);
-    file.attribute("element", "transpose_a", std::vector<std::int32_t>{1}).attribute("element", "transpose_b", std::vector<std::int32_t>{1});
+    file.attribute("element", "transpose_a", std::vector<std::int32_t>{1})
+        .attribute("element", "transpose_b", std::vector<std::int32_t>{1});
   });
   const TraceFile trace(path);
   REQUIRE(trace.layers().size() == 3);
@@ -118,7 +120,9 @@ TEST_CASE("scale and zero_point may be floats of any width or integers, and loss
   const TempDir dir;
   const auto path = written(dir, [](TestFile& file) {
     write_linear(file);
-    file.attribute("fc/input", "scale", 0.5F).attribute("fc/weight", "scale", std::uint8_t{4}).attribute("fc", "loss_scale", std::int32_t{1024});
+    file.attribute("fc/input", "scale", 0.5F)
+        .attribute("fc/weight", "scale", std::uint8_t{4})
+        .attribute("fc", "loss_scale", std::int32_t{1024});
     const Id space(H5Screate(H5S_SCALAR));
     const Id half(H5Tcopy(H5T_IEEE_F32LE));
     worked(H5Tset_fields(half, 15, 10, 5, 0, 10));
@@ -139,7 +143,8 @@ TEST_CASE("scale and zero_point may be floats of any width or integers, and loss
 TEST_CASE("a layer is described with its datasets in the op's order, their types, formats and scales") {
   const TempDir dir;
   const auto path = written(dir, [](TestFile& file) {
-    file.dataset("step_000042/fc/weight", {2, 3}, std::vector<std::int8_t>(6, 1)).dataset("step_000042/fc/note", {1}, std::vector<double>{1});
+    file.dataset("step_000042/fc/weight", {2, 3}, std::vector<std::int8_t>(6, 1))
+        .dataset("step_000042/fc/note", {1}, std::vector<double>{1});
     file.dataset("step_000042/fc/grad_output", {1, 2}, std::vector<double>{1, 2}).dataset("step_000042/fc/input", {1, 3}, ramp({3}));
     file.attribute("step_000042/fc", "op", "linear").attribute("step_000042/fc", "loss_scale", 256.0);
     file.attribute("step_000042/fc/weight", "format", "INT8").attribute("step_000042/fc/weight", "axis", 0);

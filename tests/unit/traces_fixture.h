@@ -99,7 +99,8 @@ class TestFile {
 
   template <class T>
   TestFile& dataset(const std::string& path, const Shape& shape, const std::vector<T>& values, const Storage& storage = {}) {
-    return raw_dataset(path, shape, storage.file_type >= 0 ? storage.file_type : native_type<T>(), native_type<T>(), values.data(), storage);
+    return raw_dataset(path, shape, storage.file_type >= 0 ? storage.file_type : native_type<T>(), native_type<T>(), values.data(),
+                       storage);
   }
 
   TestFile& raw_dataset(const std::string& path, const Shape& shape, hid_t file_type, hid_t memory_type, const void* data,
@@ -123,8 +124,7 @@ class TestFile {
 
   /// A scalar attribute.
   template <class T>
-    requires std::is_arithmetic_v<T>
-  TestFile& attribute(const std::string& object, const char* name, T value) {
+  requires std::is_arithmetic_v<T> TestFile& attribute(const std::string& object, const char* name, T value) {
     const Id space(H5Screate(H5S_SCALAR));
     return raw_attribute(object, name, native_type<T>(), space, &value);
   }

@@ -141,8 +141,7 @@ TEST_CASE("the temporary file goes away with an exception") {
     ResultsFile file(dir / "r.h5");
     file.write_root({});
     throw std::runtime_error("something else failed");
-  } catch (const std::runtime_error&) {
-  }
+  } catch (const std::runtime_error&) {}
   CHECK(files_in(dir.path()).empty());
 }
 

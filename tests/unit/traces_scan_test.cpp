@@ -111,7 +111,8 @@ TEST_CASE("one group under several links is several layers") {
 
 TEST_CASE("a layer in another file is reached through an external link") {
   const TempDir dir;
-  written(dir, [](TestFile& f) { write_linear(f, "deep/fc"); }, "other.h5");
+  written(
+      dir, [](TestFile& f) { write_linear(f, "deep/fc"); }, "other.h5");
   const auto path = written(dir, [](TestFile& f) {
     write_linear(f, "a");
     worked(H5Lcreate_external("other.h5", "/deep", f.id(), "b", H5P_DEFAULT, H5P_DEFAULT));

@@ -59,13 +59,16 @@ hid_t small_float_type(std::size_t exponent_bits, std::size_t fraction_bits, std
 
 /// fc/input as 2-byte floats with these bits.
 Tensor small_floats(hid_t type, const std::vector<std::uint16_t>& bits) {
-  return input_of([&](TestFile& file) { file.raw_dataset("fc/input", {1, static_cast<std::int64_t>(bits.size())}, type, type, bits.data()); });
+  return input_of([&](TestFile& file) {
+    file.raw_dataset("fc/input", {1, static_cast<std::int64_t>(bits.size())}, type, type, bits.data());
+  });
 }
 
 }  // namespace
 
 TEST_CASE("float32 data of both byte orders are what was stored, NaN, infinities and -0 included") {
-  const std::vector<float> values{1.5F, -0.0F, 1e-45F, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 3.4e38F};
+  const std::vector<float> values{1.5F,   -0.0F, 1e-45F, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(),
+                                  3.4e38F};
   for (const hid_t type : {H5T_IEEE_F32LE, H5T_IEEE_F32BE}) {
     const Tensor t = input_of(values, {}, {.file_type = type});
     REQUIRE(carried_as<float>(t));
@@ -82,7 +85,8 @@ TEST_CASE("float32 data of both byte orders are what was stored, NaN, infinities
 }
 
 TEST_CASE("float64 data are carried as binary32 where that is exact for all of them, else as binary64") {
-  const Tensor narrow = input_of(std::vector<double>{1.5, -0.0, std::numeric_limits<double>::infinity()}, {}, {.file_type = H5T_IEEE_F64BE});
+  const Tensor narrow =
+      input_of(std::vector<double>{1.5, -0.0, std::numeric_limits<double>::infinity()}, {}, {.file_type = H5T_IEEE_F64BE});
   CHECK(carried_as<float>(narrow));
   CHECK(std::signbit(narrow.values.number(1)));
   for (const double wide : {0.1, 1e39, std::ldexp(1.0, -150), std::ldexp(1.0, -1074)}) {
@@ -127,7 +131,8 @@ TEST_CASE("bfloat16 data and other IEEE-style floats of 2 bytes convert exactly"
 
 TEST_CASE("raw codes decode in their format and keep it") {
   // OCP E4M3: 38 = 1, 7e = 448, 01 = 2^-9, ff = NaN, 80 = -0.
-  const Tensor t = input_of(std::vector<std::uint8_t>{0x38, 0x7E, 0x01, 0xFF, 0x80}, [](TestFile& f) { f.attribute("fc/input", "format", "E4M3"); });
+  const Tensor t =
+      input_of(std::vector<std::uint8_t>{0x38, 0x7E, 0x01, 0xFF, 0x80}, [](TestFile& f) { f.attribute("fc/input", "format", "E4M3"); });
   REQUIRE(carried_as<float>(t));
   REQUIRE(t.format.has_value());
   CHECK(*t.format == formats::parse_format("ocp_e4m3"));
@@ -194,7 +199,8 @@ TEST_CASE("codes of up to 128 bits are read, and values beyond binary64 are carr
 
 TEST_CASE("codes of the IEEE formats are read as the floats they are") {
   const auto bits = [](float x) { return std::bit_cast<std::uint32_t>(x); };
-  const Tensor t = input_of(std::vector<std::uint32_t>{bits(0.1F), bits(-1e-40F)}, [](TestFile& f) { f.attribute("fc/input", "format", "fp32"); });
+  const Tensor t =
+      input_of(std::vector<std::uint32_t>{bits(0.1F), bits(-1e-40F)}, [](TestFile& f) { f.attribute("fc/input", "format", "fp32"); });
   CHECK(carried_as<float>(t));
   CHECK(numbers(t) == std::vector<double>{static_cast<double>(0.1F), static_cast<double>(-1e-40F)});
 }
@@ -227,7 +233,8 @@ TEST_CASE("a zero point may be a fraction, and the difference takes the carrier 
 
 TEST_CASE("floating-point data may have a scale and a zero point too") {
   const float tiny = std::ldexp(1.0F, -100);
-  const Tensor t = input_of(std::vector<float>{1.5F, 2.0F}, [](TestFile& f) { f.attribute("fc/input", "zero_point", 1).attribute("fc/input", "scale", -2); });
+  const Tensor t = input_of(std::vector<float>{1.5F, 2.0F},
+                            [](TestFile& f) { f.attribute("fc/input", "zero_point", 1).attribute("fc/input", "scale", -2); });
   CHECK(numbers(t) == std::vector<double>{0.5, 1.0});
   CHECK(t.scale == std::vector<double>{-2.0});
   CHECK(!t.format.has_value());
@@ -377,7 +384,8 @@ TEST_CASE("along every row of a lowered operand the scale is constant, whatever 
         std::int64_t inner = 1;
         for (std::size_t d = static_cast<std::size_t>(axis) + 1; d < p.a.shape.size(); ++d) inner *= p.a.shape[d];
         const auto scale = static_cast<double>(i / inner % p.a.shape[static_cast<std::size_t>(axis)] + 1);
-        same_values = same_values && p.a.values.number(i) * p.a.scale_of(i) == static_cast<double>(data[static_cast<std::size_t>(i)]) * scale;
+        same_values =
+            same_values && p.a.values.number(i) * p.a.scale_of(i) == static_cast<double>(data[static_cast<std::size_t>(i)]) * scale;
       }
     }
   }
@@ -410,7 +418,8 @@ TEST_CASE("datasets larger than a block arrive whole, in small chunks, in one hu
   const Shape shape{3, 600, 500};  // 900000 elements, some four blocks
   std::vector<std::int32_t> values(static_cast<std::size_t>(size_of(shape)));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::int32_t>(i);
-  const std::vector<Storage> ways{{}, {.chunk = {1, 7, 500}}, {.chunk = {3, 600, 500}, .deflate = true}, {.chunk = {3, 600, 1}}, {.chunk = {2, 599, 450}}};
+  const std::vector<Storage> ways{
+      {}, {.chunk = {1, 7, 500}}, {.chunk = {3, 600, 500}, .deflate = true}, {.chunk = {3, 600, 1}}, {.chunk = {2, 599, 450}}};
   for (const Storage& way : ways) {
     const TempDir dir;
     const auto path = written(dir, [&](TestFile& file) {
@@ -454,7 +463,12 @@ TEST_CASE("boxes cover an array once, respect chunks and stay within their size"
 
 TEST_CASE("a dataset reached through soft and external links is read") {
   const TempDir dir;
-  written(dir, [](TestFile& file) { file.dataset("store/w", {1, 2}, std::vector<float>{5, 6}); }, "other.h5");
+  written(
+      dir,
+      [](TestFile& file) {
+        file.dataset("store/w", {1, 2}, std::vector<float>{5, 6});
+      },
+      "other.h5");
   const auto path = written(dir, [](TestFile& file) {
     file.dataset("data/x", {1, 2}, std::vector<float>{3, 4}).group("fc").attribute("fc", "op", "linear");
     worked(H5Lcreate_soft("/data/x", file.id(), "fc/input", H5P_DEFAULT, H5P_DEFAULT));
