@@ -247,7 +247,10 @@ std::string spelling(const Format& format) {
       std::string text = "e" + std::to_string(f.exponent_bits) + "m" + std::to_string(f.fraction_bits);
       text += ":bias=" + std::to_string(f.bias) + ",specials=" + name_of(f.specials);
       text += std::string(",subnormals=") + (f.subnormals ? "on" : f.lowest_binade ? "binade" : "off");
-      return text + (f.is_signed ? "" : ",signed=off") + (f.has_zero ? "" : ",zero=off");
+      const bool is_e8m0 = f.exponent_bits == 8 && f.fraction_bits == 0;  // OCP's too: without a sign, without zero
+      if (is_e8m0 || !f.is_signed) text += std::string(",signed=") + (f.is_signed ? "on" : "off");
+      if (is_e8m0 || !f.has_zero) text += std::string(",zero=") + (f.has_zero ? "on" : "off");
+      return text;
     }
     std::string operator()(const FixedFormat& f) const {
       return (f.is_signed ? "s" : "u") + std::to_string(f.width) + "." + std::to_string(f.fraction_bits);

@@ -230,6 +230,7 @@ Rounded<U> Rounder::into_range(Rounded<U> result) const {
   } else if (value.significand != 0 && outside_range(value)) {
     value = overflowed(value);
     events.overflow = true;
+    events.underflow = false;  // a small negative value in an unsigned format
     events.inexact = true;
     events.invalid = value.nan;
   }

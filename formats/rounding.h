@@ -51,8 +51,8 @@ struct LfsrSpec {
 struct StochasticSpec {
   int bits = 0;  ///< R, 1..32
   StochasticKind kind = StochasticKind::a;
-  std::optional<std::uint64_t> philox_seed;  ///< unset: the run's seed
-  std::optional<LfsrSpec> lfsr;              ///< unset: Philox
+  std::optional<std::uint64_t> philox_seed = {};  ///< unset: the run's seed
+  std::optional<LfsrSpec> lfsr = {};              ///< unset: Philox
   bool operator==(const StochasticSpec&) const = default;
 };
 
@@ -74,9 +74,9 @@ enum class Underflow {
 
 struct RoundingSpec {
   Rounding mode = Rounding::rne;
-  StochasticSpec stochastic;           ///< used by sr
-  std::optional<Overflow> overflow;    ///< unset: ieee for floats, wrap for fixed point
-  std::optional<Underflow> underflow;  ///< unset: what the format has
+  StochasticSpec stochastic = {};           ///< used by sr
+  std::optional<Overflow> overflow = {};    ///< unset: ieee for floats, wrap for fixed point
+  std::optional<Underflow> underflow = {};  ///< unset: what the format has
   bool operator==(const RoundingSpec&) const = default;
 };
 
