@@ -86,7 +86,6 @@ Code encode(const NarrowExact& x, const PositFormat& f) {
 
 bool represents(const PositFormat& f, const NarrowExact& x) {
   if (std::abs(log2_floor(x)) > largest_exponent(f)) return false;
-  if (last_bit_exponent(x) < spacing_exponent_of(f, log2_floor(x))) return false;
   const PositBits<Wide> bits = posit_bits(widened(x), f);
   return bits.tail == 0 && bit_length(bits.kept) < f.width && bits.kept != 0;
 }

@@ -154,17 +154,16 @@ bool Rounder::rounds_away(bool negative, bool kept_is_odd, const U& tail, int dr
 }
 
 template <class U>
-int Rounder::spacing_at(const BasicExact<U>& x) const {
+int Rounder::spacing_at(const BasicExact<U>& x, bool unbounded) const {
   if (kind_ == Kind::fixed) return limits_.lsb_exponent;
   const int top = log2_floor(x);
   if (kind_ == Kind::hif8) return spacing_exponent_of(Hif8Format{}, top);
   // Of its binade, or of the lowest one where subnormals go on below it.
-  return (underflow_ == Underflow::gradual ? std::max(top, limits_.emin) : top) - (limits_.precision - 1);
+  return (underflow_ == Underflow::gradual && !unbounded ? std::max(top, limits_.emin) : top) - (limits_.precision - 1);
 }
 
 template <class U>
-Rounded<U> Rounder::on_grid(const BasicExact<U>& x, std::uint32_t random) const {
-  const int exponent = spacing_at(x);
+Rounded<U> Rounder::on_grid(const BasicExact<U>& x, std::uint32_t random, int exponent) const {
   const int drop = exponent - x.exponent;
   if (drop <= 0) return {x, {}};
   U kept = shifted_right(x.significand, drop);
@@ -244,11 +243,19 @@ Rounded<U> Rounder::operator()(const BasicExact<U>& x, std::uint32_t random) con
   switch (kind_) {
     case Kind::fixed:
     case Kind::floating:
-    case Kind::hif8: return into_range(on_grid(x, random));
+    case Kind::hif8: return into_range(on_grid(x, random, spacing_at(x)));
     case Kind::posit: return into_range(as_posit(x, random));
     case Kind::logarithm: return into_range(as_logarithm(x, random));
   }
   return {};
+}
+
+template <class U>
+bool Rounder::is_tiny(const BasicExact<U>& x, std::uint32_t random) const {
+  if (!x.is_nonzero_finite() || kind_ == Kind::fixed) return false;
+  const bool one_spacing = kind_ == Kind::posit || kind_ == Kind::logarithm;
+  const BasicExact<U> value = one_spacing ? x : on_grid(x, random, spacing_at(x, true)).value;
+  return compare_magnitude(value, as_exact<U>(limits_.min_normal)) < 0;
 }
 
 template <class U>
@@ -267,7 +274,7 @@ Rounded<U> Rounder::eager_sum(const BasicExact<U>& a, const BasicExact<U>& b, st
   };
   BasicExact<U> added = sum(cut(a), cut(b));
   if (added.significand == 0) added.negative = exact.negative;
-  Rounded<U> result = added.significand == 0 ? Rounded<U>{added, {}} : on_grid(added, random);
+  Rounded<U> result = added.significand == 0 ? Rounded<U>{added, {}} : on_grid(added, random, spacing_at(added));
   result.events.inexact = !same_value(result.value, exact);
   return into_range(std::move(result));
 }
@@ -296,6 +303,8 @@ template Rounded<UInt128> Rounder::operator()(const NarrowExact&, std::uint32_t)
 template Rounded<Wide> Rounder::operator()(const Exact&, std::uint32_t) const;
 template Rounded<UInt128> Rounder::rounded_sum(const NarrowExact&, const NarrowExact&, std::uint32_t) const;
 template Rounded<Wide> Rounder::rounded_sum(const Exact&, const Exact&, std::uint32_t) const;
+template bool Rounder::is_tiny(const NarrowExact&, std::uint32_t) const;
+template bool Rounder::is_tiny(const Exact&, std::uint32_t) const;
 template bool Rounder::outside_range(const NarrowExact&) const;
 template bool Rounder::outside_range(const Exact&) const;
 

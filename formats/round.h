@@ -38,6 +38,11 @@ class Rounder {
   template <class U>
   [[nodiscard]] Rounded<U> rounded_sum(const BasicExact<U>& a, const BasicExact<U>& b, std::uint32_t random = 0) const;
 
+  /// IEEE 754's tininess after rounding (7.5): x, rounded as if exponents had no lower bound, lies below the smallest normal. It differs
+  /// from the event `underflow` where the spacing of the subnormals carries x up to the smallest normal. False for zero and non-finite x.
+  template <class U>
+  [[nodiscard]] bool is_tiny(const BasicExact<U>& x, std::uint32_t random = 0) const;
+
   [[nodiscard]] bool is_stochastic() const { return mode_ == Rounding::sr; }
   /// An exact zero sum takes the minus sign only when rounding down.
   [[nodiscard]] bool zero_sum_is_negative() const { return mode_ == Rounding::rd; }
@@ -56,10 +61,10 @@ class Rounder {
   bool rounds_away(bool negative, bool kept_is_odd, const U& tail, int drop, std::uint32_t random) const;
   /// The spacing's exponent at a nonzero x, before the range is looked at.
   template <class U>
-  int spacing_at(const BasicExact<U>& x) const;
+  int spacing_at(const BasicExact<U>& x, bool unbounded = false) const;
   /// Rounded, without a look at the range; per kind of spacing.
   template <class U>
-  Rounded<U> on_grid(const BasicExact<U>& x, std::uint32_t random) const;
+  Rounded<U> on_grid(const BasicExact<U>& x, std::uint32_t random, int exponent) const;
   template <class U>
   Rounded<U> as_posit(const BasicExact<U>& x, std::uint32_t random) const;
   template <class U>
