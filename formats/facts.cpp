@@ -52,12 +52,24 @@ FormatFacts facts_of(const Format& format) {
   return row;
 }
 
+FormatFacts facts_of(const BlockFormat& format) {
+  FormatFacts row = facts_of(format.element);
+  row.name = format.name;
+  row.spelling = spelling(format);
+  row.kind = "block";
+  row.block = format.block;
+  row.scale = format.scale.name;
+  row.source = format.source;
+  return row;
+}
+
 std::vector<FormatFacts> list_formats() {
   std::vector<FormatFacts> rows;
   for (const CatalogueRow& row : catalogue()) {
     rows.push_back(facts_of(row.format));
     rows.back().aliases = row.aliases;
   }
+  for (const BlockFormat& format : block_catalogue()) rows.push_back(facts_of(format));
   return rows;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "formats/block.h"
 #include "formats/error.h"
 #include "formats/format.h"
 #include "formats/text.h"
@@ -221,6 +222,9 @@ Format parse_format(std::string_view text) {
   format = from_catalogue(name);
   if (!format) format = from_p3109(name);
   if (!format) format = from_spelling(name);
+  if (!format && is_block_format(name)) {
+    refuse(text, "a block format, whose scales follow the order of terms: only operands take it, not datasets and not the results of sums");
+  }
   if (!format)
     throw InputError("format \"" + std::string(text) + "\"", "unknown format", spellings_accepted + nearest_names(name, names()));
   if (colon != std::string::npos) {
