@@ -12,6 +12,9 @@ namespace {
 constexpr int value_bits = 120;
 constexpr int working_bits = 240;  // of powers: 24 factors, each correct to within 2 units here
 constexpr int log_bits = 320;      // of logarithms: each squaring doubles the error, 2^-320 becomes 2^-180 after 140 of them
+/// Holds the square of a number below 2 with log_bits fraction bits; without allocation.
+using Working = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<
+    2 * log_bits + 64, 2 * log_bits + 64, boost::multiprecision::unsigned_magnitude, boost::multiprecision::unchecked, void>>;
 constexpr int snap_bits = 108;
 constexpr int computed_bits = snap_bits + 8;
 
@@ -48,12 +51,12 @@ Logarithm logarithm_of(const Exact& x, int fraction_bits) {
   const int top = log2_floor(x);
   // m in [1, 2): square, and the bit that spills over is the next of the logarithm.
   const int length = bit_length(x.significand);
-  Wide m = length - 1 <= log_bits ? Wide(x.significand << (log_bits - (length - 1))) : Wide(x.significand >> (length - 1 - log_bits));
+  Working m(length - 1 <= log_bits ? Wide(x.significand << (log_bits - (length - 1))) : Wide(x.significand >> (length - 1 - log_bits)));
   Wide fraction = 0;
   for (int i = 0; i < computed_bits; ++i) {
     m = (m * m) >> log_bits;
     fraction <<= 1;
-    if (bit_length(m) > log_bits + 1) {
+    if (static_cast<int>(boost::multiprecision::msb(m)) > log_bits) {
       fraction |= 1;
       m >>= 1;
     }
@@ -82,12 +85,10 @@ long long table_entry(long long d, bool minus, int fraction_bits) {
   return l.units + static_cast<long long>(l.tail >> 63);
 }
 
-/// The d from which the entries are all zero, rounded up to a power of two times a unit.
+/// log2 of the d, a power of two in units, from which all entries are zero: 2^f |log2(1 - 2^-D)| < 1/2 for D > f + 1.53, and powers of two
+/// above that are f + 2 at least.
 int log2_of_reach(const LogFormat& f) {
-  int log2_d = 0;
-  const int largest = f.width - 1;
-  while (log2_d < largest && (table_entry(1LL << log2_d, true, f.fraction_bits) != 0)) ++log2_d;
-  return log2_d;
+  return std::min(f.fraction_bits + bit_length(UInt128{static_cast<unsigned>(f.fraction_bits + 1)}), f.width - 1);
 }
 
 }  // namespace

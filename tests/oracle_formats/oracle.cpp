@@ -280,11 +280,12 @@ Result rounded_by_mpfr(const Number& a, const Number* b, const Number* c, const 
                               : mode.rounding == Rounding::rd ? MPFR_RNDD
                                                               : MPFR_RNDN;
   Number x(f.precision);
-  mpfr_set_emin(f.emin);
   int ternary = 0;
   if (b != nullptr && c != nullptr) ternary = mpfr_fma(x.get(), a.get(), b->get(), c->get(), rounding);
   else if (b != nullptr) ternary = mpfr_mul(x.get(), a.get(), b->get(), rounding);
   else ternary = mpfr_add(x.get(), a.get(), c->get(), rounding);
+  mpfr_set_emin(f.emin);  // only now: operands must lie in MPFR's range
+  ternary = mpfr_check_range(x.get(), ternary, rounding);
   if (!f.flushes) ternary = mpfr_subnormalize(x.get(), ternary, rounding);
   mpfr_set_emin(mpfr_get_emin_min());
 
