@@ -65,7 +65,7 @@ inline void convert_span_randomly(const float* values, std::uint16_t* codes, std
   std::uint32_t words[64];
   for (std::size_t first = 0; first < size; first += 64) {
     random_words(random.first + first, random.c3, random.key0, random.key1, words);
-    const std::size_t count = size - first < 64 ? size - first : 64;
+    const std::size_t count = size - first < 64 ? size - first : 64;  // a loop of constant length would be unrolled before it is vectorized
     for (std::size_t i = 0; i < count; ++i) {
       codes[first + i] = static_cast<std::uint16_t>(
           convert_one<flushes, below_binary32, true>(__builtin_bit_cast(std::uint32_t, values[first + i]), words[i], p));
