@@ -10,6 +10,7 @@ constexpr const char* ieee754 = "IEEE 754-2019, 3.6";
 constexpr const char* ofp8 = "OCP OFP8 1.0, table 1";
 constexpr const char* mx = "OCP MX 1.0, 5.3";
 constexpr const char* ml_dtypes = "jax-ml/ml_dtypes b793a6e";
+constexpr const char* posits = "Standard for Posit Arithmetic, 2022";
 constexpr const char* integer = "two's complement";
 
 Format float_format(std::string name, FloatFormat facts, std::string source) { return {std::move(name), facts, std::move(source)}; }
@@ -36,6 +37,28 @@ std::span<const CatalogueRow> catalogue() {
       {float_format("ocp_e3m2", F{.exponent_bits = 3, .fraction_bits = 2, .bias = 3, .specials = none}, mx), {"e3m2"}},
       {float_format("ocp_e2m3", F{.exponent_bits = 2, .fraction_bits = 3, .bias = 1, .specials = none}, mx), {"e2m3"}},
       {float_format("ocp_e2m1", F{.exponent_bits = 2, .fraction_bits = 1, .bias = 1, .specials = none}, mx), {"e2m1"}},
+      {float_format("e8m0",
+                    F{.exponent_bits = 8,
+                      .bias = 127,
+                      .specials = fn,
+                      .subnormals = false,
+                      .lowest_binade = true,
+                      .is_signed = false,
+                      .has_zero = false},
+                    "OCP MX 1.0, 5.4"),
+       {}},
+      {float_format("dlfloat16",
+                    F{.exponent_bits = 6, .fraction_bits = 9, .bias = 31, .specials = fn, .subnormals = false, .lowest_binade = true},
+                    "Agrawal et al., ARITH 2019; onnx-mlir NNPA; the merged NaN-or-infinity reads as NaN"),
+       {}},
+      {float_format("luq_e3m0", F{.exponent_bits = 3, .bias = 3, .specials = none},
+                    "Chmiel et al. 2022, arXiv 2112.10769: 7 magnitudes and zero; the bias is a choice"),
+       {}},
+      {{"hif8", Hif8Format{}, "arXiv 2409.16626; ddddwee1/HiFloat8 913c071; assignment of codes unverified"}, {"hifloat8"}},
+      {{"posit8", PositFormat{.width = 8}, posits}, {}},
+      {{"posit16", PositFormat{.width = 16}, posits}, {}},
+      {{"lns8.3", LogFormat{.width = 8, .fraction_bits = 3}, "no standard; formats/lns.h"}, {"lns8"}},
+      {{"lns16.10", LogFormat{.width = 16, .fraction_bits = 10}, "no standard; formats/lns.h"}, {"lns16"}},
       {float_format("lba_fp12", F{.exponent_bits = 4, .fraction_bits = 7, .bias = 10, .specials = none, .subnormals = false},
                     "Blumenfeld, Hubara, Soudry 2024, arXiv 2401.14110"),
        {}},

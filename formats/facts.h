@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/block.h"
 #include "formats/format.h"
 
 namespace accsim::formats {
@@ -22,11 +23,16 @@ struct FormatFacts {
   NarrowExact min;                   ///< the most negative finite value; 0 or above in unsigned formats
   std::optional<NarrowExact> min_normal, min_subnormal;  ///< the smallest positive ones (fixed point: min_normal is the spacing)
   std::string specials;                                  ///< "Inf, NaN, -0", or "none"
+  int block = 0;                                         ///< block formats: elements that share a scale; 0 otherwise
+  std::string scale;                                     ///< block formats: the scale's format and rule
   std::string source;                                    ///< standard and clause, paper; empty for a parametric spelling
 };
 FormatFacts facts_of(const Format& format);
+/// Those of the elements, with the block and the scale.
+FormatFacts facts_of(const BlockFormat& format);
 
-/// The rows of the catalogue, in its order.
+/// The rows of the catalogue in its order, then the block formats (kind "block", which parse_format refuses). The 504 formats of P3109 are
+/// not among them: p3109_formats(K).
 std::vector<FormatFacts> list_formats();
 
 /// A code with its value.

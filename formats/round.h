@@ -29,13 +29,25 @@ class Rounder {
 
   /// NaN stays NaN, or becomes +0 with `invalid` where the format has none. Infinities stay, or follow the overflow mode.
   /// Zero keeps its sign where the format has -0. `random`: the R low bits are used by sr, ignored otherwise.
+  /// The eager adder's mode is that of kind a here, where there is nothing to align.
   template <class U>
   [[nodiscard]] Rounded<U> operator()(const BasicExact<U>& x, std::uint32_t random = 0) const;
+
+  /// a + b as an adder delivers it: the exact sum, rounded once; but `kind=eager` cuts the operands before it adds (README.md), and lns
+  /// formats with a table add through it. A NaN from operands that are none counts `invalid`; a zero sum has the sign that the mode gives.
+  template <class U>
+  [[nodiscard]] Rounded<U> rounded_sum(const BasicExact<U>& a, const BasicExact<U>& b, std::uint32_t random = 0) const;
+
+  /// IEEE 754's tininess after rounding (7.5): x, rounded as if exponents had no lower bound, lies below the smallest normal. It differs
+  /// from the event `underflow` where the spacing of the subnormals carries x up to the smallest normal. False for zero and non-finite x.
+  template <class U>
+  [[nodiscard]] bool is_tiny(const BasicExact<U>& x, std::uint32_t random = 0) const;
 
   [[nodiscard]] bool is_stochastic() const { return mode_ == Rounding::sr; }
   /// An exact zero sum takes the minus sign only when rounding down.
   [[nodiscard]] bool zero_sum_is_negative() const { return mode_ == Rounding::rd; }
   [[nodiscard]] const Limits& format_limits() const { return limits_; }
+  /// True for every layout but fixed point and signed digits.
   [[nodiscard]] bool is_float() const { return is_float_; }
   [[nodiscard]] const StochasticSpec& stochastic() const { return stochastic_; }
   /// True where |x| lies beyond the finite range that this rounding keeps; infinities and NaN do.
@@ -46,11 +58,30 @@ class Rounder {
   template <class U>
   Rounded<U> special(const BasicExact<U>& x) const;
   template <class U>
-  bool rounds_away(const BasicExact<U>& x, const U& kept, int exponent, int drop, std::uint32_t random) const;
+  bool rounds_away(bool negative, bool kept_is_odd, const U& tail, int drop, std::uint32_t random) const;
+  /// The spacing's exponent at a nonzero x, before the range is looked at.
+  template <class U>
+  int spacing_at(const BasicExact<U>& x, bool unbounded = false) const;
+  /// Rounded, without a look at the range; per kind of spacing.
+  template <class U>
+  Rounded<U> on_grid(const BasicExact<U>& x, std::uint32_t random, int exponent) const;
+  template <class U>
+  Rounded<U> as_posit(const BasicExact<U>& x, std::uint32_t random) const;
+  template <class U>
+  Rounded<U> as_logarithm(const BasicExact<U>& x, std::uint32_t random) const;
+  /// Underflow, overflow and zeros of an unlimited result.
+  template <class U>
+  Rounded<U> into_range(Rounded<U> result) const;
   template <class U>
   BasicExact<U> overflowed(const BasicExact<U>& rounded) const;
+  template <class U>
+  Rounded<U> eager_sum(const BasicExact<U>& a, const BasicExact<U>& b, std::uint32_t random) const;
 
-  bool is_float_, is_signed_;
+  enum class Kind { fixed, floating, hif8, posit, logarithm };
+
+  Layout layout_;
+  Kind kind_;
+  bool is_float_, is_p3109_ = false;
   int width_ = 0, bias_ = 0;
   Limits limits_;
   Rounding mode_;

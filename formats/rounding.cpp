@@ -10,7 +10,7 @@
 namespace accsim::formats {
 namespace {
 
-constexpr const char* rounding_accepted = "rne, rna, rz, ru, rd, ro, sr:bits=R[,kind=a|b|c|below][,rng=philox[:SEED]|lfsr:...]";
+constexpr const char* rounding_accepted = "rne, rna, rz, ru, rd, ro, sr:bits=R[,kind=a|b|c|below|eager][,rng=philox[:SEED]|lfsr:...]";
 
 const std::vector<NamedMode>& modes_of_rounding() {
   static const std::vector<NamedMode> rows = {
@@ -22,7 +22,8 @@ const std::vector<NamedMode>& modes_of_rounding() {
       {"ro", "to odd: an inexact value becomes the neighbour with the odd code"},
       {"sr",
        "stochastic with R random bits: "
-       "sr:bits=R[,kind=a|b|c|below][,rng=philox[:SEED]|lfsr:width=W,mask=M,seed=S,form=galois|fibonacci,step=right|left,share=pe|array]"},
+       "sr:bits=R[,kind=a|b|c|below|eager][,rng=philox[:SEED]|lfsr:width=W,mask=M,seed=S,form=galois|fibonacci,step=right|left,share=pe|"
+       "array]"},
   };
   return rows;
 }
@@ -37,6 +38,7 @@ const std::vector<NamedMode>& modes_of_overflow() {
       {"wrap", "modulo 2^width (fixed point)"},
       {"saturate_symmetric", "the nearest of -(2^(W-1)-1) and 2^(W-1)-1; -2^(W-1) overflows too (fixed point)"},
       {"saturate_zero", "zero (fixed point)"},
+      {"propagate", "finite values as saturate, infinities stay where the format has them (floats; P3109 SatPropagate)"},
   };
   return rows;
 }
@@ -133,7 +135,8 @@ StochasticSpec parse_stochastic(std::string_view text, std::string_view facts) {
       else if (value == "b") s.kind = StochasticKind::b;
       else if (value == "c") s.kind = StochasticKind::c;
       else if (value == "below") s.kind = StochasticKind::below;
-      else refuse(text, "kind=" + value, "kind=a|b|c|below");
+      else if (value == "eager") s.kind = StochasticKind::eager;
+      else refuse(text, "kind=" + value, "kind=a|b|c|below|eager");
     } else {
       refuse(text, "unknown key \"" + key + "\"", "bits, kind, and last rng");
     }
@@ -159,12 +162,13 @@ StochasticSpec parse_stochastic(std::string_view text, std::string_view facts) {
 }  // namespace
 
 Overflow overflow_of(const RoundingSpec& spec, const Format& format) {
-  return spec.overflow.value_or(format.as_float() != nullptr ? Overflow::ieee : Overflow::wrap);
+  return spec.overflow.value_or(format.as_fixed() != nullptr ? Overflow::wrap : Overflow::ieee);
 }
 
 Underflow underflow_of(const RoundingSpec& spec, const Format& format) {
   const FloatFormat* f = format.as_float();
-  return spec.underflow.value_or(f != nullptr && !f->subnormals ? Underflow::flush : Underflow::gradual);
+  const bool flushes = (f != nullptr && !f->subnormals) || std::holds_alternative<LogFormat>(format.layout);
+  return spec.underflow.value_or(flushes ? Underflow::flush : Underflow::gradual);
 }
 
 void parse_rounding(std::string_view text, RoundingSpec& spec) {
@@ -183,14 +187,20 @@ void parse_rounding(std::string_view text, RoundingSpec& spec) {
   spec.mode = Rounding::sr;
 }
 
-Overflow parse_overflow(std::string_view text) { return static_cast<Overflow>(index_in(modes_of_overflow(), "overflow", text)); }
+Overflow parse_overflow(std::string_view text) {
+  const std::string lower = lower_case(trimmed(text));
+  if (lower == "satfinite") return Overflow::saturate;
+  if (lower == "satpropagate") return Overflow::propagate;
+  if (lower == "satnone") return Overflow::ieee;
+  return static_cast<Overflow>(index_in(modes_of_overflow(), "overflow", text));
+}
 Underflow parse_underflow(std::string_view text) { return static_cast<Underflow>(index_in(modes_of_underflow(), "underflow", text)); }
 
 std::string rounding_spelling(const RoundingSpec& spec) {
   std::string text = modes_of_rounding()[static_cast<std::size_t>(spec.mode)].name;
   if (spec.mode != Rounding::sr) return text;
   const StochasticSpec& s = spec.stochastic;
-  static constexpr std::array kinds = {"a", "b", "c", "below"};
+  static constexpr std::array kinds = {"a", "b", "c", "below", "eager"};
   text += ":bits=" + std::to_string(s.bits) + ",kind=" + kinds[static_cast<std::size_t>(s.kind)];
   if (s.philox_seed) return text + ",rng=philox:" + std::to_string(*s.philox_seed);
   if (!s.lfsr) return text + ",rng=philox";
@@ -204,38 +214,84 @@ std::string rounding_spelling(const RoundingSpec& spec) {
 std::string_view name_of(Overflow overflow) { return modes_of_overflow()[static_cast<std::size_t>(overflow)].name; }
 std::string_view name_of(Underflow underflow) { return modes_of_underflow()[static_cast<std::size_t>(underflow)].name; }
 
+namespace {
+
+void check_float_overflow(Overflow overflow, const Format& format) {
+  switch (overflow) {
+    case Overflow::ieee:
+    case Overflow::propagate:
+    case Overflow::saturate: return;
+    case Overflow::nan:
+      if (!limits(format).has_nan) throw InputError("overflow", "nan into " + format.name + ", which has no NaN", "ieee, saturate");
+      return;
+    case Overflow::wrap:
+    case Overflow::saturate_symmetric:
+    case Overflow::saturate_zero:
+      throw InputError("overflow", std::string(name_of(overflow)) + " with the float format " + format.name,
+                       "ieee, saturate, propagate, nan");
+  }
+}
+
+void check_fixed_overflow(Overflow overflow, const Format& format) {
+  switch (overflow) {
+    case Overflow::saturate_symmetric:
+      if (format.as_fixed()->is_signed) return;
+      throw InputError("overflow", "saturate_symmetric with " + format.name + ", which is unsigned", "wrap, saturate, saturate_zero");
+    case Overflow::wrap:
+    case Overflow::saturate:
+    case Overflow::saturate_zero: return;
+    case Overflow::ieee:
+    case Overflow::propagate:
+    case Overflow::nan:
+      throw InputError("overflow", std::string(name_of(overflow)) + " with the fixed-point format " + format.name,
+                       "wrap, saturate, saturate_symmetric, saturate_zero");
+  }
+}
+
+bool is_eager(const RoundingSpec& spec) { return spec.mode == Rounding::sr && spec.stochastic.kind == StochasticKind::eager; }
+
+}  // namespace
+
 void check_combination(const RoundingSpec& spec, const Format& format) {
-  const Overflow overflow = overflow_of(spec, format);
-  const Underflow underflow = underflow_of(spec, format);
-  if (const FloatFormat* f = format.as_float()) {
-    switch (overflow) {
-      case Overflow::ieee:
-      case Overflow::saturate: break;
-      case Overflow::nan:
-        if (f->specials == Specials::none) throw InputError("overflow", "nan into " + format.name + ", which has no NaN", "ieee, saturate");
-        break;
-      case Overflow::wrap:
-      case Overflow::saturate_symmetric:
-      case Overflow::saturate_zero:
-        throw InputError("overflow", std::string(name_of(overflow)) + " with the float format " + format.name, "ieee, saturate, nan");
+  struct Visitor {
+    const RoundingSpec& spec;
+    const Format& format;
+    void operator()(const FloatFormat& f) const {
+      check_float_overflow(overflow_of(spec, format), format);
+      if (underflow_of(spec, format) == Underflow::gradual && !f.subnormals) {
+        throw InputError("underflow", "gradual with " + format.name + ", which has no subnormals", "flush, none");
+      }
     }
-    if (underflow == Underflow::gradual && !f->subnormals) {
-      throw InputError("underflow", "gradual with " + format.name + ", which has no subnormals", "flush, none");
+    void operator()(const FixedFormat&) const {
+      check_fixed_overflow(overflow_of(spec, format), format);
+      if (underflow_of(spec, format) != Underflow::gradual) {
+        throw InputError("underflow", std::string(name_of(underflow_of(spec, format))) + " with the fixed-point format " + format.name,
+                         "no underflow mode (or gradual)");
+      }
     }
-    return;
+    void operator()(const DigitFormat&) const {
+      throw InputError("format", format.name + " as a rounding's target",
+                       "a float or fixed-point format; signed digits belong to a level of kind online");
+    }
+    void operator()(const PositFormat&) const { check_tapered(); }
+    void operator()(const Hif8Format&) const { check_tapered(); }
+    void operator()(const LogFormat&) const { check_tapered(); }
+    void check_tapered() const {
+      check_float_overflow(overflow_of(spec, format), format);
+      if (underflow_of(spec, format) != underflow_of({}, format)) {
+        throw InputError("underflow", std::string(name_of(underflow_of(spec, format))) + " with " + format.name,
+                         "what the format has: no underflow mode, or " + std::string(name_of(underflow_of({}, format))));
+      }
+    }
+  };
+  std::visit(Visitor{spec, format}, format.layout);
+  if (is_eager(spec) && format.as_float() == nullptr) {
+    throw InputError("rounding", "kind=eager with " + format.name, "a binary float format, whose adder normalizes");
   }
-  if (std::holds_alternative<DigitFormat>(format.layout)) {
-    throw InputError("format", format.name + " as a rounding's target",
-                     "a float or fixed-point format; signed digits belong to a level of kind online");
-  }
-  if (overflow == Overflow::ieee || overflow == Overflow::nan) {
-    throw InputError("overflow", std::string(name_of(overflow)) + " with the fixed-point format " + format.name,
-                     "wrap, saturate, saturate_symmetric, saturate_zero");
-  }
-  if (underflow != Underflow::gradual) {
-    throw InputError("underflow", std::string(name_of(underflow)) + " with the fixed-point format " + format.name,
-                     "no underflow mode (or gradual)");
-  }
+}
+
+void check_single_operand(const RoundingSpec& spec, std::string_view where) {
+  if (is_eager(spec)) throw InputError(std::string(where), "kind=eager, where no two operands are added", "kind=a, b, c or below");
 }
 
 std::span<const NamedMode> rounding_modes() { return modes_of_rounding(); }

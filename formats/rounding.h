@@ -27,6 +27,7 @@ enum class StochasticKind {
   b,      ///< floor(nu 2^(R+1)) + 2 r + 1 >= 2^(R+1) (P3109 v4.0 StochasticB)
   c,      ///< rne(nu 2^R) + r >= 2^R (P3109 v4.0 StochasticC)
   below,  ///< r < floor(nu 2^R)
+  eager,  ///< an adder that adds r before it normalizes: as a, but of operands cut to R + 1 bits below the larger one's last place
 };
 
 enum class LfsrForm { galois, fibonacci };
@@ -50,8 +51,8 @@ struct LfsrSpec {
 struct StochasticSpec {
   int bits = 0;  ///< R, 1..32
   StochasticKind kind = StochasticKind::a;
-  std::optional<std::uint64_t> philox_seed;  ///< unset: the run's seed
-  std::optional<LfsrSpec> lfsr;              ///< unset: Philox
+  std::optional<std::uint64_t> philox_seed = {};  ///< unset: the run's seed
+  std::optional<LfsrSpec> lfsr = {};              ///< unset: Philox
   bool operator==(const StochasticSpec&) const = default;
 };
 
@@ -62,6 +63,7 @@ enum class Overflow {
   wrap,      ///< modulo 2^width (fixed point)
   saturate_symmetric,  ///< saturate to +/-(2^(W-1)-1); -2^(W-1) overflows too (fixed point)
   saturate_zero,       ///< zero (fixed point)
+  propagate,           ///< finite values as saturate; infinities stay where the format has them (P3109 SatPropagate)
 };
 
 enum class Underflow {
@@ -72,15 +74,16 @@ enum class Underflow {
 
 struct RoundingSpec {
   Rounding mode = Rounding::rne;
-  StochasticSpec stochastic;           ///< used by sr
-  std::optional<Overflow> overflow;    ///< unset: ieee for floats, wrap for fixed point
-  std::optional<Underflow> underflow;  ///< unset: what the format has
+  StochasticSpec stochastic = {};           ///< used by sr
+  std::optional<Overflow> overflow = {};    ///< unset: ieee for floats, wrap for fixed point
+  std::optional<Underflow> underflow = {};  ///< unset: what the format has
   bool operator==(const RoundingSpec&) const = default;
 };
 
 Overflow overflow_of(const RoundingSpec& spec, const Format& format);
 Underflow underflow_of(const RoundingSpec& spec, const Format& format);
 
+/// Overflow names also as P3109 calls them: satfinite = saturate, satpropagate = propagate, satnone = ieee.
 /// Parses `rne`, `sr:bits=13,kind=a,rng=philox:7` and the like into mode and stochastic; InputError names what is wrong.
 void parse_rounding(std::string_view text, RoundingSpec& spec);
 Overflow parse_overflow(std::string_view text);
@@ -92,6 +95,9 @@ std::string_view name_of(Underflow underflow);
 
 /// Throws InputError, naming the rule, where a format cannot be rounded to in this way (wrap into a float, NaN without NaN, ...).
 void check_combination(const RoundingSpec& spec, const Format& format);
+
+/// Throws InputError for the eager adder's mode where one value is rounded and nothing added: products, operands, outputs.
+void check_single_operand(const RoundingSpec& spec, std::string_view where);
 
 /// A name with its meaning, for lists.
 struct NamedMode {

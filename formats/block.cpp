@@ -1,0 +1,235 @@
+// Block formats: their catalogue and spelling, scales, and the quantization of rows.
+#include "formats/block.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "formats/error.h"
+#include "formats/round.h"
+#include "formats/text.h"
+
+namespace accsim::formats {
+namespace {
+
+constexpr const char* mx = "OCP MX 1.0, 5.3 and 6.3";
+constexpr int least_scale_exponent = -127;
+constexpr int largest_scale_exponent = 127;
+
+constexpr RoundingSpec saturating{.overflow = Overflow::saturate};
+constexpr RoundingSpec symmetric{.overflow = Overflow::saturate_symmetric};
+
+BlockFormat mx_format(std::string name, const char* element, RoundingSpec rounding = saturating) {
+  return {std::move(name), parse_format(element), parse_format("e8m0"), 32, ScaleRule::floor, rounding, mx};
+}
+
+[[noreturn]] void refuse(std::string_view text, const std::string& rule, const std::string& accepted = "") {
+  throw InputError("format \"" + std::string(text) + "\"", rule, accepted);
+}
+
+const char* name_of(ScaleRule rule) {
+  switch (rule) {
+    case ScaleRule::floor: return "floor";
+    case ScaleRule::ceil: return "ceil";
+    case ScaleRule::even: return "even";
+    case ScaleRule::rceil: return "rceil";
+    case ScaleRule::nvfp4: return "nvfp4";
+  }
+  return "";
+}
+
+/// |x| = amax, not zero, finite.
+int scale_exponent(const NarrowExact& amax, const BlockFormat& f) {
+  const NarrowExact largest = limits(f.element).max_finite;
+  const int emax = log2_floor(largest);
+  switch (f.rule) {
+    case ScaleRule::floor: return log2_floor(amax) - emax;
+    case ScaleRule::ceil: return log2_floor(amax) - emax + (std::has_single_bit(static_cast<std::uint64_t>(amax.significand)) ? 0 : 1);
+    case ScaleRule::even: {
+      // A float of the element's precision and the exponents of binary64.
+      const int precision = f.element.as_fixed() != nullptr ? f.element.as_fixed()->width - 1 : limits(f.element).precision;
+      const Format wide{"", FloatFormat{.exponent_bits = 12, .fraction_bits = precision - 1, .bias = 2047}, ""};
+      return log2_floor(round(amax, wide, {}).value) - emax;
+    }
+    case ScaleRule::rceil: {
+      const int e = log2_floor(amax) - emax;
+      return compare_magnitude(amax, scaled(largest, e)) <= 0 ? e : e + 1;
+    }
+    case ScaleRule::nvfp4: break;
+  }
+  return 0;
+}
+
+Block nan_block(std::size_t size, const BlockFormat& f) {
+  Block block;
+  block.scale = NarrowExact::not_a_number();
+  block.scale_code = encode(block.scale, f.scale);
+  block.codes.assign(size, 0);
+  block.elements.assign(size, NarrowExact::not_a_number());
+  return block;
+}
+
+void add_element(Block& block, const NarrowExact& value, const BlockFormat& f) {
+  block.codes.push_back(encode(value, f.element));
+  block.elements.push_back(value);
+}
+
+Block mx_block(std::span<const double> values, const BlockFormat& f, const Rounder& to_element) {
+  const double amax = largest_magnitude(values);
+  const int e = amax == 0 ? least_scale_exponent : std::max(scale_exponent(from_double<UInt128>(amax), f), least_scale_exponent);
+  if (e > largest_scale_exponent) return nan_block(values.size(), f);
+  Block block;
+  block.scale = {.exponent = e, .significand = 1};
+  block.scale_code = encode(block.scale, f.scale);
+  for (const double value : values) add_element(block, to_element(scaled(from_double<UInt128>(value), -e)).value, f);
+  return block;
+}
+
+/// Binary32 arithmetic, to nearest even, whatever the host's rounding mode is.
+class Binary32 {
+ public:
+  Binary32()
+      : rounder_(parse_format("fp32"), RoundingSpec{.overflow = Overflow::saturate}), largest_(rounder_.format_limits().max_finite) {}
+  /// Results beyond the range become the largest value, which is what every use below asks for.
+  [[nodiscard]] NarrowExact rounded(const NarrowExact& x) const { return rounder_(x).value; }
+  [[nodiscard]] NarrowExact times(const NarrowExact& a, const NarrowExact& b) const { return rounder_(product(a, b)).value; }
+  [[nodiscard]] NarrowExact over(const NarrowExact& a, const NarrowExact& b) const {
+    if (b.is_zero()) return a.is_zero() ? a : largest_;
+    return narrowed(rounder_(quotient_with_sticky(widened(a), widened(b), 64)).value);
+  }
+
+ private:
+  Rounder rounder_;
+  NarrowExact largest_;
+};
+
+NarrowExact whole(unsigned n) { return {.significand = n}; }
+
+/// The tensor's scales, and the blocks below them.
+class Nvfp4 {
+ public:
+  Nvfp4(const BlockFormat& f, double tensor_amax)
+      : f_(f), to_element_(f.element, f.rounding), to_scale_(f.scale, {.overflow = Overflow::saturate}) {
+    const NarrowExact amax = arithmetic_.rounded(from_double<UInt128>(tensor_amax));
+    encode_ = amax.is_zero() ? whole(1) : arithmetic_.over(whole(448 * 6), amax);
+    if (encode_.is_zero()) encode_ = whole(1);
+    decode_ = arithmetic_.over(whole(1), encode_);
+  }
+  [[nodiscard]] const NarrowExact& decoding_scale() const { return decode_; }
+
+  [[nodiscard]] Block block(std::span<const double> values) const {
+    const NarrowExact amax = arithmetic_.rounded(from_double<UInt128>(largest_magnitude(values)));
+    Block block;
+    block.scale = to_scale_(arithmetic_.times(arithmetic_.over(amax, whole(6)), encode_)).value;
+    block.scale_code = encode(block.scale, f_.scale);
+    const NarrowExact enc = arithmetic_.over(whole(1), arithmetic_.times(block.scale, decode_));
+    for (const double value : values) {
+      const NarrowExact x = arithmetic_.rounded(from_double<UInt128>(value));
+      add_element(block, to_element_(arithmetic_.times(x, enc)).value, f_);
+    }
+    return block;
+  }
+
+ private:
+  const BlockFormat& f_;
+  Binary32 arithmetic_;
+  Rounder to_element_, to_scale_;
+  NarrowExact encode_, decode_;
+};
+
+}  // namespace
+
+std::span<const BlockFormat> block_catalogue() {
+  static const std::vector<BlockFormat> rows = {
+      mx_format("mxfp8_e4m3", "ocp_e4m3"),
+      mx_format("mxfp8_e5m2", "ocp_e5m2"),
+      mx_format("mxfp6_e3m2", "ocp_e3m2"),
+      mx_format("mxfp6_e2m3", "ocp_e2m3"),
+      mx_format("mxfp4", "ocp_e2m1"),
+      mx_format("mxint8", "s8.6", symmetric),
+      {"nvfp4", parse_format("ocp_e2m1"), parse_format("ocp_e4m3"), 16, ScaleRule::nvfp4, saturating,
+       "NVIDIA/TransformerEngine, quantization_nvfp4.py 99d67c1"},
+  };
+  return rows;
+}
+
+bool is_block_format(std::string_view text) {
+  const std::string lower = lower_case(trimmed(text));
+  const std::string name = lower.substr(0, lower.find(':'));
+  const auto rows = block_catalogue();
+  return std::any_of(rows.begin(), rows.end(), [&name](const BlockFormat& row) { return row.name == name; });
+}
+
+BlockFormat parse_block_format(std::string_view text) {
+  const std::string lower = lower_case(trimmed(text));
+  const std::size_t colon = lower.find(':');
+  const std::string name = lower.substr(0, colon);
+  const auto rows = block_catalogue();
+  const auto row = std::find_if(rows.begin(), rows.end(), [&name](const BlockFormat& r) { return r.name == name; });
+  if (row == rows.end()) {
+    std::vector<std::string> names;
+    for (const BlockFormat& r : rows) names.push_back(r.name);
+    std::string accepted;
+    for (const std::string& n : names) accepted += (accepted.empty() ? "" : ", ") + n;
+    refuse(text, "unknown block format", accepted + nearest_names(name, names));
+  }
+  BlockFormat f = *row;
+  if (colon == std::string::npos) return f;
+  f.name = lower;
+  for (const std::string& part : split(lower.substr(colon + 1), ',')) {
+    const std::size_t equals = part.find('=');
+    const std::string key(trimmed(part.substr(0, equals)));
+    const std::string value(equals == std::string::npos ? "" : trimmed(std::string_view(part).substr(equals + 1)));
+    if (key == "rounding") {
+      parse_rounding(value, f.rounding);
+      if (f.rounding.mode == Rounding::sr) refuse(text, "rounding=" + value, "rne, rna, rz, ru, rd, ro");
+    } else if (f.rule == ScaleRule::nvfp4) {
+      refuse(text, "\"" + part + "\" with nvfp4, whose scales and blocks are fixed", "rounding");
+    } else if (key == "block") {
+      const auto n = parse_integer(value);
+      if (!n || *n < 1 || *n > 65536) refuse(text, "block=" + value, "1 to 65536");
+      f.block = static_cast<int>(*n);
+    } else if (key == "scale") {
+      if (value == "floor") f.rule = ScaleRule::floor;
+      else if (value == "ceil") f.rule = ScaleRule::ceil;
+      else if (value == "even") f.rule = ScaleRule::even;
+      else if (value == "rceil") f.rule = ScaleRule::rceil;
+      else refuse(text, "scale=" + value, "floor, ceil, even, rceil");
+    } else {
+      refuse(text, "\"" + part + "\"", "scale=floor|ceil|even|rceil, block=N, rounding=rne|rna|rz|ru|rd|ro");
+    }
+  }
+  return f;
+}
+
+std::string spelling(const BlockFormat& f) {
+  std::string text = f.name.substr(0, f.name.find(':'));
+  if (f.rule == ScaleRule::nvfp4) return text + ":rounding=" + rounding_spelling(f.rounding);
+  return text + ":scale=" + name_of(f.rule) + ",block=" + std::to_string(f.block) + ",rounding=" + rounding_spelling(f.rounding);
+}
+
+double largest_magnitude(std::span<const double> values) {
+  double amax = 0;
+  for (const double value : values) {
+    if (std::isfinite(value)) amax = std::max(amax, std::fabs(value));
+  }
+  return amax;
+}
+
+QuantizedBlocks quantize_blocks(std::span<const double> values, const BlockFormat& f, double tensor_amax) {
+  QuantizedBlocks result;
+  const bool is_nvfp4 = f.rule == ScaleRule::nvfp4;
+  const Nvfp4 nvfp4(f, tensor_amax);
+  const Rounder to_element(f.element, f.rounding);
+  result.tensor_scale = is_nvfp4 ? nvfp4.decoding_scale() : whole(1);
+  for (std::size_t first = 0; first < values.size(); first += static_cast<std::size_t>(f.block)) {
+    const auto part = values.subspan(first, std::min(static_cast<std::size_t>(f.block), values.size() - first));
+    if (!std::all_of(part.begin(), part.end(), [](double x) { return std::isfinite(x); })) {
+      result.blocks.push_back(nan_block(part.size(), f));
+    } else {
+      result.blocks.push_back(is_nvfp4 ? nvfp4.block(part) : mx_block(part, f, to_element));
+    }
+  }
+  return result;
+}
+
+}  // namespace accsim::formats

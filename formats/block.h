@@ -1,0 +1,76 @@
+// Block formats: elements of a small format that share a scale (OCP MX, NVFP4). Operand formats only.
+#pragma once
+
+#include <span>
+
+#include "formats/format.h"
+#include "formats/rounding.h"
+
+namespace accsim::formats {
+
+/// How the power of two that a block shares follows from amax, its largest magnitude; emax is the exponent of the element's largest value.
+/// All are exact: nothing passes through a floating-point logarithm.
+enum class ScaleRule {
+  floor,  ///< 2^(floor(log2 amax) - emax): OCP MX 1.0, 6.3; the largest elements may clamp
+  ceil,   ///< 2^(ceil(log2 amax) - emax)
+  even,   ///< floor's, of amax rounded (rne) to the element's precision first
+  rceil,  ///< the smallest power of two X with amax / X <= the element's largest value: nothing clamps
+  nvfp4,  ///< no power of two but an E4M3 number, below a binary32 scale of the whole tensor: see quantize_blocks
+};
+
+struct BlockFormat {
+  std::string name;  ///< as spelled, lower case
+  Format element;
+  Format scale;   ///< e8m0, or e4m3 for nvfp4
+  int block = 0;  ///< elements that share a scale
+  ScaleRule rule = ScaleRule::floor;
+  RoundingSpec rounding;  ///< of the elements
+  std::string source;
+  bool operator==(const BlockFormat& o) const {
+    return element == o.element && scale == o.scale && block == o.block && rule == o.rule && rounding == o.rounding;
+  }
+};
+
+/// mxfp8_e4m3, mxfp8_e5m2, mxfp6_e3m2, mxfp6_e2m3, mxfp4, mxint8, nvfp4.
+std::span<const BlockFormat> block_catalogue();
+
+/// True where the name before any colon is that of a block format.
+bool is_block_format(std::string_view text);
+/// A name of the catalogue, case-insensitively, and `:scale=floor|ceil|even|rceil` and `block=N` (1 to 65536) for all but nvfp4, and
+/// `rounding=rne|rna|rz|ru|rd|ro`. Throws InputError.
+BlockFormat parse_block_format(std::string_view text);
+std::string spelling(const BlockFormat& format);
+
+/// One block: what its elements and its scale are. A block with a NaN scale has NaN elements, whatever their codes.
+struct Block {
+  Code scale_code = 0;
+  NarrowExact scale;                  ///< a value of the scale's format; the elements count this much
+  std::vector<Code> codes;            ///< of the elements
+  std::vector<NarrowExact> elements;  ///< their values, exact, before the scale
+};
+
+struct QuantizedBlocks {
+  std::vector<Block> blocks;  ///< in the order of the values; the last one holds what is left
+  /// nvfp4: the tensor's decoding scale, a binary32 number; 1 otherwise. It belongs to results, not to operands.
+  NarrowExact tensor_scale;
+};
+
+/// The largest magnitude among the finite values; 0 where there is none.
+double largest_magnitude(std::span<const double> values);
+
+/// Quantizes values that follow each other in term order (one row or column of a lowered matrix): a block every `format.block` values. The
+/// value of an element is element * scale (* tensor_scale). `tensor_amax` is the largest finite magnitude of the whole tensor, used by
+/// nvfp4 only.
+///
+/// MX. X = 2^e by the rule; element i = value i / X, an exact quotient, rounded (rne) with saturation, mxint8 symmetrically (-128 is not
+/// used). e below -127 becomes -127; e above 127 makes the block NaN. A block of zeros has X = 2^-127 (the specification is silent) and
+/// zeros of their signs. An infinity or NaN in a block makes the block NaN: scale code ff, element codes 0.
+///
+/// nvfp4, in the order of NVIDIA's TransformerEngine (quantization_nvfp4.py 99d67c1), every step rounded to binary32, rne:
+///   the values, first;  S_enc = 2688 / tensor_amax, at most the largest binary32, 1 where tensor_amax or S_enc is 0;  S_dec = 1 / S_enc;
+///   scale = e4m3(min((amax / 6) * S_enc, 448));  enc = min(1 / (scale * S_dec), largest binary32);
+///   element = e2m1(value * enc), saturating.
+/// A block of zeros has scale 0. An infinity or NaN makes the block NaN (scale code 7f), as in MX.
+QuantizedBlocks quantize_blocks(std::span<const double> values, const BlockFormat& format, double tensor_amax = 0);
+
+}  // namespace accsim::formats
