@@ -242,6 +242,13 @@ def integer_bias(folder):
         equal((file["fc/output"][0, 0], int(file["fc/output_code"][0, 0])), (2.5, 20))
 
 
+@case("a tensor so small that its scale underflows is data, with a bias in the accumulator too")
+def tiny_tensor(folder):
+    path = dots(folder + "/t.h5", [[2.0**-1074]], [[1.0]], bias=np.array([1.0]))
+    for arguments in ([], ["--bias-in-accumulator"]):
+        done(accsim("run", "--acc", "int32", "--trace", path, *arguments))
+
+
 @case("zero points are taken off before the datapath, codes of the operand's own format pass unchanged")
 def zero_points(folder):
     # (200 - 128) * (10 - 0) = 720; uint8 operand as traced into int32.

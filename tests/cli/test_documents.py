@@ -131,6 +131,19 @@ def errors(folder):
     equal(layer["events"]["sum_inexact"], 2)
 
 
+@case("ratios are the same for data scaled by a power of two, where squares leave the range of binary64 too")
+def scaled_errors(folder):
+    for exponent in (0, 600, -600):
+        x = np.array([[1, 1 / 16], [1, 3 / 16], [1, 2]])
+        path = write_layer(folder + "/t.h5", {"input": (x, {"scale": 2.0**exponent}), "weight": np.array([[1.0, 1.0]])})
+        error = report("--acc", "e5m3", "--trace", path)["layers"][0]["error"]
+        equal(error["max_abs"], 2.0**exponent / 16)
+        # As in the case above: Var(ref)/mean(e^2) with ref = 17/16, 19/16, 3 and e = -1/16, 1/16, 0; all scaled alike.
+        ref, e = np.array([17 / 16, 19 / 16, 3]), np.array([-1 / 16, 1 / 16, 0])
+        for name, wanted in (("sndr_db", 10 * math.log10(ref.var() / (e * e).mean())), ("csnr_db", 10 * math.log10(ref.var() / e.var()))):
+            expect(isinstance(error[name], float) and abs(error[name] - wanted) < 1e-9, name, "of data scaled by 2^%d is" % exponent, error[name], "expected", wanted)
+
+
 @case("the quantization noise is ref - signal and the total noise y - signal")
 def quantization(folder):
     # e5m2 operands: 1.125 -> 1 (tie to even), 3.5 stays, weights 1. Signal 1.125, 3.5; ref 1, 3.5. Accumulator e5m2: y = ref.

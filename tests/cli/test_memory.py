@@ -117,9 +117,9 @@ def not_read(folder):
     within(0, 0, "--acc", "fp32", "--trace", path, "--layer", "b")
 
 
-@case("outputs, codes and references of 3 million outputs, kept for the results file")
+@case("outputs, codes and references of a million outputs, kept for the results file")
 def kept_results(folder):
-    rows, path = 3_000_000, folder + "/t.h5"
+    rows, path = 1_000_000, folder + "/t.h5"
     with h5py.File(path, "w") as file:
         group = file.create_group("fc")
         group.attrs["op"] = "linear"
