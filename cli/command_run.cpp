@@ -4,12 +4,12 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <sstream>
 
 #include "cli/command.h"
+#include "cli/document.h"
 #include "cli/progress.h"
 #include "cli/run_report.h"
 #include "formats/error.h"
@@ -107,34 +107,18 @@ const sim::Executor* executor_named(const std::string& name, const sim::Datapath
   throw UsageError("--executor " + name + ": unknown; accepted: " + accepted);
 }
 
-/// A text document that appears complete or not at all; "-" is standard output.
-void write_document(const std::string& path, const RunReport& report, void (*write)(std::ostream&, const RunReport&)) {
-  if (path.empty()) return;
-  if (path == "-") {
-    write(std::cout, report);
-    std::cout.flush();
-    return;
-  }
-  const std::string temporary = path + ".part";
-  {
-    std::ofstream file(temporary, std::ios::binary);
-    write(file, report);
-    file.flush();
-    if (!file) {
-      std::remove(temporary.c_str());
-      throw InputError(path, "cannot be written", "a writable place");
+/// No two outputs, and no output and the trace, may be one file.
+void check_distinct(const std::string& trace, const std::vector<std::pair<std::string, std::filesystem::path>>& outputs) {
+  std::error_code error;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto& [option, path] = outputs[i];
+    if (path.empty()) continue;
+    if (path == std::filesystem::weakly_canonical(trace, error))
+      throw InputError(option + " " + path.string(), "the trace itself", "another file");
+    for (std::size_t j = 0; j < i; ++j) {
+      if (path == outputs[j].second) throw UsageError(option + " and " + outputs[j].first + " name the same file, " + path.string());
     }
   }
-  std::filesystem::rename(temporary, path);
-}
-
-/// Found before the first MAC: a document's folder that does not exist or cannot be written.
-void check_writable(const std::string& path) {
-  if (path.empty() || path == "-") return;
-  const std::string temporary = path + ".part";
-  const bool works = !std::filesystem::is_directory(path) && std::ofstream(temporary, std::ios::binary).good();
-  std::remove(temporary.c_str());
-  if (!works) throw InputError(path, "cannot be written", "a file name in an existing, writable folder");
 }
 
 class Run {
@@ -150,11 +134,12 @@ class Run {
     const std::vector<Job> jobs = jobs_of(trace, options_);
     std::int64_t total_macs = 0;
     for (const Job& job : jobs) total_macs += trace.check(*job.layer, job.pass);
-    check_writable(options_.json);
-    check_writable(options_.csv);
-    if (!options_.out.empty() && std::filesystem::exists(options_.out) && std::filesystem::equivalent(options_.out, options_.trace)) {
-      throw InputError("--out " + options_.out, "the trace itself", "another file");
-    }
+    const Document json(options_.json);
+    const Document csv(options_.csv);
+    std::error_code error;
+    const std::filesystem::path out =
+        options_.out.empty() ? std::filesystem::path() : std::filesystem::weakly_canonical(options_.out, error);
+    check_distinct(options_.trace, {{"--json", json.target()}, {"--csv", csv.target()}, {"--out", out}});
     std::unique_ptr<traces::ResultsFile> results;
     if (!options_.out.empty()) results = std::make_unique<traces::ResultsFile>(options_.out);
 
@@ -175,8 +160,8 @@ class Run {
     progress.clear();
     report_.total_seconds = seconds_since(start);
     if (results) results->finish();
-    write_document(options_.json, report_, write_json);
-    write_document(options_.csv, report_, write_csv);
+    json.write([this](std::ostream& stream) { write_json(stream, report_); });
+    csv.write([this](std::ostream& stream) { write_csv(stream, report_); });
     if (!options_.quiet && options_.json != "-" && options_.csv != "-") write_table(std::cout, report_);
     return exit_done;
   }
@@ -260,7 +245,7 @@ void add_run(CLI::App& app, Action& action) {
       ->default_str("fprop");
   run->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
   run->add_option("--executor", options->executor, "Force an executor of `accsim list executors`");
-  run->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->default_str("0");
+  run->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
   run->add_flag("--bias-in-accumulator", options->bias_in_accumulator, "Start each accumulator with the layer's bias");
   run->add_option("--json", options->json, "Write the report as JSON; - for standard output");
   run->add_option("--csv", options->csv, "Write a row a layer as CSV; - for standard output");

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "formats/error.h"
+#include "formats/text.h"
 
 namespace accsim::cli {
 namespace {
@@ -15,9 +16,9 @@ std::vector<std::string> arguments(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || words.front() != "quantize") return words;
   for (std::string& word : words) {
-    const bool negative_value =
-        word.size() > 1 && word[0] == '-' &&
-        (word[1] == '.' || (word[1] >= '0' && word[1] <= '9') || word.starts_with("-inf") || word.starts_with("-nan"));
+    const std::string lower = lower_case(word);
+    const bool is_number = lower.size() > 1 && lower[0] == '-' && (lower[1] == '.' || (lower[1] >= '0' && lower[1] <= '9'));
+    const bool negative_value = is_number || lower == "-inf" || lower == "-infinity" || lower == "-nan";
     if (negative_value) word.insert(0, " ");
   }
   return words;

@@ -126,6 +126,12 @@ std::vector<traces::Attribute> layer_attributes(const LayerReport& layer) {
   return attributes;
 }
 
+/// As a number while it is one of int64, else as its digits.
+traces::Attribute seed_attribute(std::uint64_t seed) {
+  if (seed <= static_cast<std::uint64_t>(INT64_MAX)) return {"seed", static_cast<std::int64_t>(seed)};
+  return {"seed", std::to_string(seed)};
+}
+
 std::vector<traces::Attribute> root_attributes(const RunReport& report) {
   return {{"accsim", report.version},
           {"datapath_name", report.datapath_name},
@@ -133,7 +139,7 @@ std::vector<traces::Attribute> root_attributes(const RunReport& report) {
           {"datapath_digest", report.datapath_digest},
           {"trace_file", report.trace_file},
           {"trace_digest", report.trace_digest},
-          {"seed", static_cast<std::int64_t>(report.seed)}};
+          seed_attribute(report.seed)};
 }
 
 }  // namespace accsim::cli

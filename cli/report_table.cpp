@@ -87,10 +87,16 @@ Row row_of(const LayerReport& layer) {
           decibels(statistic(layer, sim::StatisticGroup::error, "sndr_db"))};
 }
 
+/// Name and pass in at most 60 columns.
+std::string shown_name(const LayerReport& layer) {
+  const std::string name = columns_of(layer.name) > 54 ? fitted(layer.name, 54) : layer.name;
+  return layer.pass == "fprop" ? name : name + " " + layer.pass;
+}
+
 std::string of_outputs(const LayerReport& layer) {
   const double share =
       100.0 * static_cast<double>(layer.result.events[Event::outputs_overflowed]) / static_cast<double>(layer.result.outputs);
-  return fmt::format("{} ({:.3g} % of outputs)", layer.pass == "fprop" ? layer.name : layer.name + " " + layer.pass, share);
+  return fmt::format("{} ({:.3g} % of outputs)", shown_name(layer), share);
 }
 
 /// Breaks a list of phrases into lines of at most 100 columns.
@@ -141,8 +147,7 @@ void write_lowest_sndr(std::ostream& out, const RunReport& report) {
     }
   }
   if (lowest != nullptr && report.layers.size() > 1)
-    write_wrapped(out, "lowest SNDR:",
-                  {fmt::format("{:.2f} dB in", lowest_db) + " " + lowest->name + (lowest->pass == "fprop" ? "" : " " + lowest->pass)});
+    write_wrapped(out, "lowest SNDR:", {fmt::format("{:.2f} dB in", lowest_db) + " " + shown_name(*lowest)});
 }
 
 void write_widths(std::ostream& out, const RunReport& report) {

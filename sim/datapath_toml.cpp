@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -212,14 +213,21 @@ Datapath read_datapath(const toml::table& root) {
   return d;
 }
 
-/// A value of --set: TOML where it parses as such, else a plain string.
+/// A value of --set: TOML where it parses as one value, else a plain string (nan is an overflow mode, not a number).
 void insert_value(toml::table& table, const std::string& key, const std::string& text) {
+  if (text.find_first_of("\r\n") != std::string::npos) throw InputError("--set " + key, "a line break", "KEY=VALUE on one line");
   try {
     const toml::table parsed = toml::parse("value = " + text);
-    table.insert_or_assign(key, *parsed.get("value"));
+    const toml::node& value = *parsed.get("value");
+    const bool is_a_number = !value.is_floating_point() || std::isfinite(**value.as_floating_point());
+    if (is_a_number) {
+      table.insert_or_assign(key, value);
+      return;
+    }
   } catch (const toml::parse_error&) {
-    table.insert_or_assign(key, text);
+    // not TOML, so a bare word
   }
+  table.insert_or_assign(key, text);
 }
 
 void apply_set(toml::table& root, const std::string& assignment) {
@@ -235,7 +243,7 @@ void apply_set(toml::table& root, const std::string& assignment) {
       const auto index = parse_integer(path[++i]);
       toml::array& array = *node->as_array();
       if (!index || *index < 0 || *index >= static_cast<std::int64_t>(array.size())) {
-        throw InputError(where, path[i - 1] + "." + path[i], "an index from 0 to " + std::to_string(array.size() - 1));
+        throw InputError(where, path[i - 1] + "." + path[i], "the index of one of its " + std::to_string(array.size()) + " levels");
       }
       node = array.get(static_cast<std::size_t>(*index));
     }
@@ -246,27 +254,34 @@ void apply_set(toml::table& root, const std::string& assignment) {
   insert_value(*table, path.back(), assignment.substr(equals + 1));
 }
 
+/// The levels, where they are what they should be; reading the datapath says what is wrong with them otherwise.
+std::vector<toml::table*> level_tables(toml::table& root) {
+  std::vector<toml::table*> levels;
+  toml::array* array = root.get("reduction") != nullptr ? root.get("reduction")->as_array() : nullptr;
+  if (array == nullptr || !array->is_array_of_tables()) return levels;
+  for (toml::node& level : *array) levels.push_back(level.as_table());
+  return levels;
+}
+
 void apply_overrides(toml::table& root, const DatapathOverrides& o) {
-  const auto table = [&](std::string_view key) -> toml::table& {
-    if (root.get(key) == nullptr) root.insert(key, toml::table{});
-    return *root.get(key)->as_table();
+  const auto assign = [&](std::string_view table, std::string_view key, const std::optional<std::string>& value) {
+    if (!value) return;
+    if (root.get(table) == nullptr) root.insert(table, toml::table{});
+    if (root.get(table)->is_table()) root.get(table)->as_table()->insert_or_assign(key, *value);
   };
-  if (o.in_a) table("operands").insert_or_assign("a", *o.in_a);
-  if (o.in_b) table("operands").insert_or_assign("b", *o.in_b);
-  if (o.product) table("product").insert_or_assign("format", *o.product);
-  toml::array* levels = root.get("reduction") != nullptr ? root.get("reduction")->as_array() : nullptr;
-  if (levels != nullptr) {
-    for (toml::node& level : *levels) {
-      if (o.rounding) level.as_table()->insert_or_assign("rounding", *o.rounding);
-      if (o.overflow) level.as_table()->insert_or_assign("overflow", *o.overflow);
+  assign("operands", "a", o.in_a);
+  assign("operands", "b", o.in_b);
+  assign("product", "format", o.product);
+  for (toml::table* level : level_tables(root)) {
+    if (o.rounding) level->insert_or_assign("rounding", *o.rounding);
+    if (o.overflow) level->insert_or_assign("overflow", *o.overflow);
+  }
+  if (o.chunk) {
+    if (level_tables(root).size() == 1) {
+      const toml::table copy = *level_tables(root).front();
+      root.get("reduction")->as_array()->push_back(copy);
     }
-    if (o.chunk) {
-      if (levels->size() == 1) {
-        const toml::table copy = *levels->get(0)->as_table();
-        levels->push_back(copy);
-      }
-      levels->get(0)->as_table()->insert_or_assign("terms", *o.chunk);
-    }
+    if (!level_tables(root).empty()) level_tables(root).front()->insert_or_assign("terms", *o.chunk);
   }
   for (const std::string& assignment : o.set) apply_set(root, assignment);
 }

@@ -8,17 +8,27 @@ namespace {
 
 using formats::Exact;
 
-/// 10 log10(signal / noise): an infinity where one of them is zero, undefined where both are.
-StatisticValue decibels(double signal, double noise) {
-  if (signal == 0 && noise == 0) return std::monostate{};
-  if (noise == 0) return HUGE_VAL;
-  if (signal == 0) return -HUGE_VAL;
-  return 10 * std::log10(signal / noise);
+/// 10 log10(signal / noise): an infinity where one of them is zero, undefined where both are. The ratio is taken exactly, so
+/// that powers beyond binary64's range still have one.
+StatisticValue decibels(const Exact& signal, const Exact& noise) {
+  if (!signal.is_finite() || !noise.is_finite() || (signal.is_zero() && noise.is_zero())) return std::monostate{};
+  if (noise.is_zero()) return HUGE_VAL;
+  if (signal.is_zero()) return -HUGE_VAL;
+  const Exact ratio = quotient_with_sticky(signal, noise, 128);
+  const int exponent = log2_floor(ratio);
+  return 10 * (std::log10(to_double(scaled(ratio, -exponent))) + exponent * std::log10(2.0));
 }
 
 StatisticValue decibels(const Moments& signal, const Moments& noise) {
   if (noise.count == 0) return std::monostate{};
   return decibels(signal.variance(), noise.mean_square());
+}
+
+/// The square root, also of what lies beyond binary64's range.
+double square_root(const Exact& x) {
+  if (!x.is_nonzero_finite()) return to_double(x);
+  const int half = log2_floor(x) / 2;
+  return std::ldexp(std::sqrt(to_double(scaled(x, -2 * half))), half);
 }
 
 Exact difference(const Exact& a, const Exact& b) { return formats::sum(a, negated(b)); }
@@ -74,15 +84,17 @@ StatisticValue ErrorSums::error_statistic(std::string_view name) const {
   if (name == "sndr_db") return decibels(reference_, error_);
   if (name == "snr_power_db") return decibels(reference_.mean_square(), error_.mean_square());
   if (name == "csnr_db") return decibels(reference_.variance(), error_.variance());
-  if (name == "bias") return error_.mean();
-  if (name == "mse") return error_.mean_square();
-  if (name == "rmse") return std::sqrt(error_.mean_square());
+  if (name == "bias") return to_double(error_.mean());
+  if (name == "mse") return to_double(error_.mean_square());
+  if (name == "rmse") return square_root(error_.mean_square());
   if (name == "max_abs") return max_abs_;
   if (name == "max_ulp") return max_ulp_;
   if (name == "cosine") {
-    const double power = std::sqrt(to_double(y_squares_.value())) * std::sqrt(to_double(reference_.squares.value()));
-    if (power == 0) return std::monostate{};
-    return to_double(y_reference_.value()) / power;
+    const Exact power = product(y_squares_.value(), reference_.squares.value());
+    const Exact dot = y_reference_.value();
+    if (power.is_zero() || !power.is_finite()) return std::monostate{};
+    const double cosine = square_root(quotient_with_sticky(product(dot, dot), power, 128));
+    return dot.negative ? -cosine : cosine;
   }
   return std::monostate{};
 }

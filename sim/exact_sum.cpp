@@ -26,10 +26,10 @@ Parts parts_of(double x) {
   return {(bits >> 63) != 0, field != 0 ? fraction | (1ULL << 52) : fraction, std::max(field, 1) - 1075};
 }
 
-/// value / count, rounded once.
-double divided(const Exact& value, std::int64_t count) {
-  if (!value.is_finite()) return to_double(value);
-  return to_double(quotient_with_sticky(value, Exact{.significand = Wide{count}}, 128));
+/// value / count.
+Exact divided(const Exact& value, std::int64_t count) {
+  if (!value.is_finite()) return value;
+  return quotient_with_sticky(value, Exact{.significand = Wide{count}}, 128);
 }
 
 }  // namespace
@@ -133,16 +133,16 @@ void Moments::merge(const Moments& other) {
   squares.merge(other.squares);
 }
 
-double Moments::mean() const { return divided(sum.value(), count); }
-double Moments::mean_square() const { return divided(squares.value(), count); }
+Exact Moments::mean() const { return divided(sum.value(), count); }
+Exact Moments::mean_square() const { return divided(squares.value(), count); }
 
-double Moments::variance() const {
-  // (count * squares - sum^2) / count^2, exact before the one rounding.
+Exact Moments::variance() const {
+  // (count * squares - sum^2) / count^2
   const Exact n{.significand = Wide{count}};
   const Exact total = sum.value();
-  if (!total.is_finite()) return std::nan("");
+  if (!total.is_finite()) return Exact::not_a_number();
   const Exact difference = formats::sum(product(n, squares.value()), negated(product(total, total)));
-  return to_double(quotient_with_sticky(difference, product(n, n), 128));
+  return quotient_with_sticky(difference, product(n, n), 128);
 }
 
 }  // namespace accsim::sim

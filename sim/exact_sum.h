@@ -46,10 +46,10 @@ struct Moments {
     squares.add_product(x, x);
   }
   void merge(const Moments& other);
-  /// Mean, mean of squares and variance (divided by the count), each rounded once. The count must not be zero.
-  [[nodiscard]] double mean() const;
-  [[nodiscard]] double mean_square() const;
-  [[nodiscard]] double variance() const;
+  /// Mean, mean of squares and variance (divided by the count), exact but for a quotient of 128 bits. The count must not be zero.
+  [[nodiscard]] formats::Exact mean() const;
+  [[nodiscard]] formats::Exact mean_square() const;
+  [[nodiscard]] formats::Exact variance() const;
 };
 
 }  // namespace accsim::sim

@@ -1,7 +1,9 @@
 #include "sim/quantize.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "formats/round.h"
 #include "sim/random_site.h"
@@ -22,6 +24,21 @@ bool fits_double(const formats::Format& format) {
   return l.precision <= 53 && l.lsb_exponent >= -1074 && log2_floor(l.max_finite) <= 1023;
 }
 
+/// The value of every code of a format of at most 16 bits.
+std::vector<double> values_of_codes(const formats::Format& format) {
+  std::vector<double> values(std::size_t{1} << code_bits(format));
+  for (std::size_t code = 0; code < values.size(); ++code) values[code] = to_double(decode(code, format));
+  return values;
+}
+
+template <class Word, class At>
+Values coded(std::int64_t size, const formats::Format& format, At&& at) {
+  Coded<Word> coded{{}, values_of_codes(format)};
+  coded.codes.reserve(static_cast<std::size_t>(size));
+  for (std::int64_t i = 0; i < size; ++i) coded.codes.push_back(static_cast<Word>(encode(at(i), format)));
+  return Values(std::move(coded));
+}
+
 /// `at(i)` gives element i quantized; stored in the smallest carrier that holds the format.
 template <class At>
 Values stored(std::int64_t size, const formats::Format& format, bool keeps_small_values, At&& at) {
@@ -30,6 +47,8 @@ Values stored(std::int64_t size, const formats::Format& format, bool keeps_small
     for (std::int64_t i = 0; i < size; ++i) carrier.push_back(convert(at(i)));
     return Values(std::move(carrier));
   };
+  if (fits_double(format) && !keeps_small_values && code_bits(format) <= 8) return coded<std::uint8_t>(size, format, at);
+  if (fits_double(format) && !keeps_small_values && code_bits(format) <= 16) return coded<std::uint16_t>(size, format, at);
   if (fits_float(format) && !keeps_small_values)
     return fill(std::vector<float>{}, [](const NarrowExact& x) { return static_cast<float>(to_double(x)); });
   if (fits_double(format) && !keeps_small_values) return fill(std::vector<double>{}, [](const NarrowExact& x) { return to_double(x); });
@@ -52,7 +71,9 @@ double operand_scale(const Operand& operand, const Values& values) {
   const double largest = amax(values);
   if (largest == 0) return 1.0;
   if (operand.scale == ScaleRule::number) return operand.scale_number;
-  const double scale = largest / to_double(formats::limits(*operand.format).max_finite);
+  // Beside the ends of binary64's range the quotient could be zero or infinite, which is no scale.
+  const double quotient = largest / to_double(formats::limits(*operand.format).max_finite);
+  const double scale = std::clamp(quotient, std::numeric_limits<double>::denorm_min(), std::ldexp(1.0, 1023));
   if (operand.scale == ScaleRule::amax) return scale;
   int exponent = 0;
   const double fraction = std::frexp(scale, &exponent);  // scale = fraction * 2^exponent, fraction in [1/2, 1)

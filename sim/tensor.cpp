@@ -13,6 +13,8 @@ double Values::number(std::int64_t i) const {
   const auto at = static_cast<std::size_t>(i);
   if (const auto* narrow = std::get_if<std::vector<float>>(&storage_)) return (*narrow)[at];
   if (const auto* wide = std::get_if<std::vector<double>>(&storage_)) return (*wide)[at];
+  if (const auto* codes = std::get_if<Coded<std::uint8_t>>(&storage_)) return codes->at(at);
+  if (const auto* codes = std::get_if<Coded<std::uint16_t>>(&storage_)) return codes->at(at);
   return formats::to_double(std::get<std::vector<formats::Exact>>(storage_)[at]);
 }
 

@@ -10,10 +10,20 @@
 
 namespace accsim::sim {
 
-/// Element values in the smallest of three carriers that holds every one of them exactly.
+/// Codes of a format of at most 16 bits beside the value of each code.
+template <class Word>
+struct Coded {
+  std::vector<Word> codes;
+  std::vector<double> values;  ///< 2^bits of them
+  [[nodiscard]] std::size_t size() const { return codes.size(); }
+  [[nodiscard]] double at(std::size_t i) const { return values[codes[i]]; }
+};
+
+/// Element values in the smallest carrier that holds every one of them exactly.
 class Values {
  public:
-  using Storage = std::variant<std::vector<float>, std::vector<double>, std::vector<formats::Exact>>;
+  using Storage =
+      std::variant<std::vector<float>, std::vector<double>, std::vector<formats::Exact>, Coded<std::uint8_t>, Coded<std::uint16_t>>;
 
   Values() = default;
   explicit Values(Storage storage) : storage_(std::move(storage)) {}

@@ -71,6 +71,13 @@ UInt128 pattern_of(Integer value) {
   return static_cast<UInt128>(value);
 }
 
+template <class Element>
+Element element_at(std::span<const std::byte> run, std::size_t i) {
+  Element value;
+  std::memcpy(&value, run.data() + i * sizeof(Element), sizeof(Element));
+  return value;
+}
+
 }  // namespace
 
 bool fits_binary32(double number) {
@@ -135,8 +142,7 @@ void ElementDecoder::append_integers(std::int64_t first, std::span<const std::by
   const std::size_t count = run.size() / sizeof(Integer);
   decoded_.numbers.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    Integer value;
-    std::memcpy(&value, run.data() + i * sizeof(Integer), sizeof(Integer));
+    const auto value = element_at<Integer>(run, i);
     const std::int64_t element = first + static_cast<std::int64_t>(i);
     append_code(code_of(pattern_of(value), value < Integer{0}, element), element);
   }
@@ -145,12 +151,12 @@ void ElementDecoder::append_integers(std::int64_t first, std::span<const std::by
 template <class Float>
 void ElementDecoder::append_floats(std::int64_t first, std::span<const std::byte> run) {
   const std::size_t count = run.size() / sizeof(Float);
-  decoded_.numbers.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    Float value;
-    std::memcpy(&value, run.data() + i * sizeof(Float), sizeof(Float));
-    append(static_cast<double>(value), first + static_cast<std::int64_t>(i));
+  if (!has_zero_point_) {
+    decoded_.numbers.resize(count);
+    for (std::size_t i = 0; i < count; ++i) decoded_.numbers[i] = static_cast<double>(element_at<Float>(run, i));
+    return;
   }
+  for (std::size_t i = 0; i < count; ++i) append(static_cast<double>(element_at<Float>(run, i)), first + static_cast<std::int64_t>(i));
 }
 
 formats::Code ElementDecoder::code_of(UInt128 pattern, bool negative, std::int64_t element) const {

@@ -47,29 +47,30 @@ class Walk {
   explicit Walk(hid_t file) : file_(file) {}
 
   std::vector<FoundLayer> run() {
-    visit("/", "");
+    visit(h5::owned(H5Gopen2(file_, "/", H5P_DEFAULT), H5Gclose, "open the root group"), "/", "");
     return std::move(found_);
   }
 
  private:
-  /// `path` is what HDF5 takes, `prefix` what a child's name is appended to.
-  void visit(const std::string& path, const std::string& prefix) {
+  /// `prefix` is what a child's name is appended to. The group stays open while what is below it is visited: HDF5 would
+  /// give a file that was closed in between (behind an external link) a new number, and the group would not be known again.
+  void visit(const Handle& group, const std::string& path, const std::string& prefix) {
     if (++visited_ > most_groups) throw InputError("", "more than 1000000 groups, counted along all links", "a trace of fewer groups");
     if (ancestors_.size() >= deepest) throw InputError(quoted("group", path), "nested 500 deep", "a shallower trace");
-    Handle group = h5::owned(H5Gopen2(file_, path.c_str(), H5P_DEFAULT), H5Gclose, "open group \"" + path + "\"");
     const ObjectId id = id_of(group.get());
     if (std::find(ancestors_.begin(), ancestors_.end(), id) != ancestors_.end()) return;
 
     const bool is_layer = h5::within(quoted("group", path), [&] { return h5::has_string_attribute(group.get(), "op"); });
     if (is_layer) found_.push_back({path, false});
-    const std::vector<Child> children = children_of(group.get(), prefix, is_layer);
-    (void)group.close();
-
     ancestors_.push_back(id);
-    for (const Child& child : children) {
+    for (const Child& child : children_of(group.get(), prefix, is_layer)) {
       const std::string name = prefix + child.link.name;
-      if (child.is_dangling) found_.push_back({name, true});
-      else visit(name, name + "/");
+      if (child.is_dangling) {
+        found_.push_back({name, true});
+        continue;
+      }
+      const auto open = [&] { return h5::owned(H5Gopen2(group.get(), child.link.name.c_str(), H5P_DEFAULT), H5Gclose, "open it"); };
+      visit(h5::within(quoted("group", name), open), name, name + "/");
     }
     ancestors_.pop_back();
   }

@@ -181,27 +181,27 @@ TEST_CASE("mean, mean of squares and variance are the fractions rounded once") {
   // 1, 2, 4: mean 7/3, mean square 21/3 = 7, variance 63/9 - 49/9 = 14/9
   const Moments m = moments_of({1, 2, 4});
   CHECK(m.count == 3);
-  CHECK(m.mean() == 7.0 / 3.0);
-  CHECK(m.mean_square() == 7.0);
-  CHECK(m.variance() == 14.0 / 9.0);
+  CHECK(to_double(m.mean()) == 7.0 / 3.0);
+  CHECK(to_double(m.mean_square()) == 7.0);
+  CHECK(to_double(m.variance()) == 14.0 / 9.0);
 }
 
 TEST_CASE("the variance survives values that are large beside it") {
   // 2^53 and 2^53 + 2: both 1 away from their mean. In binary64 the squares alone would lose it.
-  CHECK(moments_of({0x1p53, 0x1p53 + 2}).variance() == 1.0);
+  CHECK(to_double(moments_of({0x1p53, 0x1p53 + 2}).variance()) == 1.0);
   // largest and its neighbour below: half a spacing of 2^971 away, variance 2^1940, beyond binary64.
-  CHECK(std::isinf(moments_of({largest, std::nextafter(largest, 0.0)}).variance()));
+  CHECK(std::isinf(to_double(moments_of({largest, std::nextafter(largest, 0.0)}).variance())));
   // 2^500 and 2^500 + 2^448: variance (2^447)^2 = 2^894.
-  CHECK(moments_of({0x1p500, 0x1p500 + 0x1p448}).variance() == 0x1p894);
-  CHECK(moments_of({0.1, 0.1, 0.1}).variance() == 0.0);
+  CHECK(to_double(moments_of({0x1p500, 0x1p500 + 0x1p448}).variance()) == 0x1p894);
+  CHECK(to_double(moments_of({0.1, 0.1, 0.1}).variance()) == 0.0);
 }
 
 TEST_CASE("a mean next to a tie is rounded once, from the exact fraction") {
   // (1 + 2^-53)/2 is a tie between 0.5 and 0.5 + 2^-53: to even, 0.5.
-  CHECK(moments_of({1, 0x1p-53}).mean() == 0.5);
+  CHECK(to_double(moments_of({1, 0x1p-53}).mean()) == 0.5);
   // With 2^-1000 more it lies above the tie: (1 + 2^-53 + 2^-1000)/4 -> 0.25 + 2^-54.
-  CHECK(moments_of({1, 0x1p-53, 0x1p-1000, 0}).mean() == 0.25 + 0x1p-54);
-  CHECK(moments_of({-1, -0x1p-53, -0x1p-1000, 0}).mean() == -0.25 - 0x1p-54);
+  CHECK(to_double(moments_of({1, 0x1p-53, 0x1p-1000, 0}).mean()) == 0.25 + 0x1p-54);
+  CHECK(to_double(moments_of({-1, -0x1p-53, -0x1p-1000, 0}).mean()) == -0.25 - 0x1p-54);
 }
 
 TEST_CASE("moments merge to what all values together give") {
@@ -209,6 +209,6 @@ TEST_CASE("moments merge to what all values together give") {
   parts.merge(moments_of({4}));
   parts.merge(Moments{});
   CHECK(parts.count == 3);
-  CHECK(parts.mean() == 7.0 / 3.0);
-  CHECK(parts.variance() == 14.0 / 9.0);
+  CHECK(to_double(parts.mean()) == 7.0 / 3.0);
+  CHECK(to_double(parts.variance()) == 14.0 / 9.0);
 }

@@ -139,6 +139,21 @@ TEST_CASE("cycles of hard, soft and external links end") {
   CHECK(std::find(names.begin(), names.end(), "b/loop") != names.end());
 }
 
+TEST_CASE("a cycle inside another file, and one through two files, end") {
+  const TempDir dir;
+  written(
+      dir,
+      [](TestFile& f) {
+        write_linear(f, "fc");
+        hard_link(f, "/", "itself");
+        worked(H5Lcreate_external("t.h5", "/", f.id(), "back", H5P_DEFAULT, H5P_DEFAULT));
+      },
+      "other.h5");
+  const auto path =
+      written(dir, [](TestFile& f) { worked(H5Lcreate_external("other.h5", "/", f.id(), "there", H5P_DEFAULT, H5P_DEFAULT)); });
+  CHECK(names_in(path) == Names{"there/fc"});
+}
+
 TEST_CASE("a link that leads nowhere is a layer with a problem, so that ranks and totals do not change silently") {
   const TempDir dir;
   const auto path = written(dir, [](TestFile& f) {

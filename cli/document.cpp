@@ -1,0 +1,47 @@
+#include "cli/document.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <iostream>
+
+#include "formats/error.h"
+
+namespace accsim::cli {
+
+namespace fs = std::filesystem;
+
+Document::Document(std::string path) : path_(std::move(path)) {
+  if (path_.empty() || to_standard_output()) return;
+  std::error_code error;
+  target_ = fs::weakly_canonical(path_, error);
+  if (error) target_ = fs::absolute(path_);
+  const fs::file_status status = fs::status(target_, error);
+  replaces_ = !fs::exists(status) || fs::is_regular_file(status);
+  const fs::path folder = target_.parent_path();
+  const bool works = replaces_ ? fs::is_directory(folder, error) && access(folder.c_str(), W_OK) == 0
+                               : !fs::is_directory(status) && access(target_.c_str(), W_OK) == 0;
+  if (!works) throw InputError(path_, "cannot be written", "a file name in an existing, writable folder");
+}
+
+void Document::write(const std::function<void(std::ostream&)>& writer) const {
+  if (path_.empty()) return;
+  if (to_standard_output()) {
+    writer(std::cout);
+    std::cout.flush();
+    return;
+  }
+  const fs::path file_path = replaces_ ? fs::path(target_.string() + "." + std::to_string(getpid()) + ".part") : target_;
+  {
+    std::ofstream file(file_path, std::ios::binary);
+    writer(file);
+    file.flush();
+    if (!file) {
+      if (replaces_) fs::remove(file_path);
+      throw InputError(path_, "cannot be written", "a writable place with room");
+    }
+  }
+  if (replaces_) fs::rename(file_path, target_);
+}
+
+}  // namespace accsim::cli

@@ -1,0 +1,28 @@
+// A text document that appears complete or not at all.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string>
+
+namespace accsim::cli {
+
+/// `path` empty: no document; "-": standard output; a regular file (behind symbolic links) is replaced at the end by a rename;
+/// anything else that exists (a device, a pipe) is written to directly.
+class Document {
+ public:
+  /// InputError, before any work, where the place cannot be written.
+  explicit Document(std::string path);
+  [[nodiscard]] bool to_standard_output() const { return path_ == "-"; }
+  /// Where it will stand, symbolic links resolved; empty without a file.
+  [[nodiscard]] std::filesystem::path target() const { return target_; }
+  void write(const std::function<void(std::ostream&)>& writer) const;
+
+ private:
+  std::string path_;
+  std::filesystem::path target_;
+  bool replaces_ = true;
+};
+
+}  // namespace accsim::cli
