@@ -141,7 +141,6 @@ one("a fixed-point format of 129 bits is refused", '[[reduction]]\nkind = "seque
 one("round_to of more precision than the format is refused", '[[reduction]]\nkind = "sequential"\nformat = "e5m4"\nround_to = "e5m5"\n', "reduction.0", "round_to")
 one("round_to of more range than the format is refused", '[[reduction]]\nkind = "sequential"\nformat = "e5m4"\nround_to = "e6m4"\n', "reduction.0", "round_to")
 one("a scale for an operand as traced is refused", changed('a = "as_traced"', 'a = "as_traced"\na_scale = 2.0'), "operands", "a_scale")
-one("a shift without an output format is refused", LEVEL + "[output]\nshift = 2\n", "output", "shift")
 
 
 # --acc itself.

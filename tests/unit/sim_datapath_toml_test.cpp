@@ -164,7 +164,6 @@ TEST_CASE("what cannot combine is an error") {
            "[product]\npermute = [0, 0]\n" + fp16_level,
            "[product]\nformat = \"lba_fp12\"\noverflow = \"nan\"\n" + fp16_level,
            "[product]\nformat = \"lba_fp12\"\nunderflow = \"gradual\"\n" + fp16_level,
-           fp16_level + "[output]\nshift = 1\n",
            fp16_level + "[output]\nformat = \"int8\"\noverflow = \"ieee\"\n",
            fp16_level + "[accumulator]\nformat = \"int8\"\noverflow = \"nan\"\n",
        }) {
