@@ -176,7 +176,7 @@ TEST_CASE("P3109's saturation table, row by row") {
   CHECK(into("61440", "binary8p3sf") == "7f oi");
   CHECK(into("1e9", "binary8p3se", {.mode = Rounding::rz}) == "7e oi");
   CHECK(into("1e9", "binary8p3se", {.mode = Rounding::rd}) == "7e oi");
-  CHECK(into("1e9", "binary8p3se", {.mode = Rounding::ro}) == "7f oi");  // to odd: infinity's code is odd
+  CHECK(into("1e9", "binary8p3se", {.mode = Rounding::ro}) == "7f oi");   // to odd: infinity's code is odd
   CHECK(into("1e30", "binary8p3ue", {.mode = Rounding::ro}) == "fd oi");  // and even when unsigned
   CHECK(into("-1", "binary8p3ue") == "ff oiv");
   CHECK(into("-1", "binary8p3ue", {.mode = Rounding::rz}) == "00 oi");
