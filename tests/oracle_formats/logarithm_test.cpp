@@ -57,7 +57,7 @@ TEST_CASE("codes of logarithmic numbers are powers of two, correctly rounded to 
   for (const char* name : {"lns8.3", "lns16.10", "lns12.0", "lns10.8", "lns16.4"}) {
     const Logarithmic l = lns(name);
     const int width = code_bits(l.format);
-    for (long units = -l.top; units <= l.top; ++units) {
+    for (long units = -l.top; units <= l.top; units += l.top > 5000 ? 7 : 1) {
       const auto code = static_cast<Code>(units & ((1L << (width - 1)) - 1));
       const NarrowExact x = decode(code, l.format);
       REQUIRE(same_value(x, power(units, l.fraction_bits, 120).exact()));
