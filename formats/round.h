@@ -43,6 +43,11 @@ class Rounder {
   template <class U>
   [[nodiscard]] bool is_tiny(const BasicExact<U>& x, std::uint32_t random = 0) const;
 
+  /// True where only rounded_sum gives what the adder gives: eager random bits, logarithms added by table.
+  [[nodiscard]] bool needs_both_operands() const {
+    const auto* log = std::get_if<LogFormat>(&layout_);
+    return (mode_ == Rounding::sr && stochastic_.kind == StochasticKind::eager) || (log != nullptr && log->table_bits > 0);
+  }
   [[nodiscard]] bool is_stochastic() const { return mode_ == Rounding::sr; }
   /// An exact zero sum takes the minus sign only when rounding down.
   [[nodiscard]] bool zero_sum_is_negative() const { return mode_ == Rounding::rd; }

@@ -94,6 +94,20 @@ void check_operand(const std::string& where, const Operand& operand) {
   }
 }
 
+bool adds_two_at_a_time(const Level& level) {
+  switch (level.kind) {
+    case LevelKind::sequential:
+    case LevelKind::interleaved:
+    case LevelKind::sorted: return true;
+    case LevelKind::tree: return level.fan_in == 2;
+    case LevelKind::fused_sum:
+    case LevelKind::exact:
+    case LevelKind::exponent_bins:
+    case LevelKind::online: return false;
+  }
+  return false;
+}
+
 bool shares_a_generator(const RoundingSpec& spec) {
   return spec.mode == formats::Rounding::sr && spec.stochastic.lfsr && spec.stochastic.lfsr->share == formats::LfsrShare::array;
 }
@@ -107,6 +121,14 @@ void check_datapath(const Datapath& d) {
   check_operand("operands: b", d.b);
   if (d.product.format) check_rounding("product", *d.product.format, d.product.rounding);
   check_permutation(d.product.permute);
+  formats::check_single_operand(d.a.rounding, "operands: a_rounding");
+  formats::check_single_operand(d.b.rounding, "operands: b_rounding");
+  formats::check_single_operand(d.product.rounding, "product: rounding");
+  formats::check_single_operand(d.output.rounding, "output: rounding");
+  for (std::size_t i = 0; i < d.levels.size(); ++i) {
+    if (!adds_two_at_a_time(d.levels[i]))
+      formats::check_single_operand(d.levels[i].rounding, "reduction." + std::to_string(i) + ": rounding");
+  }
   for (std::size_t i = 0; i < d.levels.size(); ++i) check_level("reduction." + std::to_string(i), d.levels[i]);
   if (d.accumulator.format || d.accumulator.rounding) check_rounding("accumulator", d.accumulator_format(), d.accumulator_rounding());
   if (d.output.format) check_rounding("output", *d.output.format, d.output.rounding);

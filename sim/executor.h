@@ -25,6 +25,7 @@ struct Tile {
   int a_emin = 0, b_emin = 0;                         ///< exponent of the operands' smallest normal, below which exponents do not go
   std::uint64_t seed = 0;
   std::uint32_t layer = 0, pass = 0;
+  bool watch_tiny = false;            ///< fill TileResult::tiny; the interpreter only
   ArrayGenerators* arrays = nullptr;  ///< where a generator is shared by all outputs
 };
 
@@ -32,6 +33,7 @@ struct Tile {
 struct TileResult {
   std::vector<formats::NarrowExact> outputs;  ///< the datapath's results, before scales
   std::vector<char> overflowed;               ///< at least one product or sum overflow
+  std::vector<char> tiny;                     ///< some inexact result was tiny after rounding (IEEE 754 7.5), where watched
   EventCounts events;                         ///< the counts of roundings; those of outputs are left to the caller
   double max_abs_product = 0;                 ///< finite ones, rounded to binary64
   double max_abs_partial = 0;

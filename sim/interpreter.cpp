@@ -39,7 +39,9 @@ template <class U>
 class OutputRun {
  public:
   OutputRun(const Datapath& datapath, const Roundings& roundings, const Tile& tile, std::int64_t row, std::int64_t column)
-      : datapath_(datapath), roundings_(roundings), tile_(tile), row_(row), column_(column), at_(row * tile.columns + column) {}
+      : datapath_(datapath), roundings_(roundings), tile_(tile), row_(row), column_(column), at_(row * tile.columns + column) {
+    counts_.watch_tiny = tile.watch_tiny;
+  }
 
   NarrowExact run() {
     Addends sums = products();
@@ -88,7 +90,9 @@ class OutputRun {
       counts_.product.see(p);
       int exponent = p.is_nonzero_finite() ? exponent_of(a, tile_.a_emin) + exponent_of(b, tile_.b_emin) : 0;
       if (roundings_.product) {
-        Rounded<U> r = (*roundings_.product)(p, random.next());
+        const std::uint32_t bits = random.next();
+        Rounded<U> r = (*roundings_.product)(p, bits);
+        if (counts_.watch_tiny && r.events.inexact) counts_.tiny |= roundings_.product->is_tiny(p, bits);
         counts_.count(r.events, Event::product_overflow, Event::product_underflow, Event::product_inexact);
         invalid |= r.events.invalid;
         p = std::move(r.value);
@@ -176,6 +180,7 @@ class Interpreter final : public Executor {
     const OutputCounts<U>& counts = run.counts();
     result.outputs.push_back(output);
     result.overflowed.push_back(counts.overflowed ? 1 : 0);
+    if (tile.watch_tiny) result.tiny.push_back(counts.tiny ? 1 : 0);
     result.events.merge(counts.events);
     result.max_abs_product = std::max(result.max_abs_product, counts.product.value());
     result.max_abs_partial = std::max(result.max_abs_partial, counts.partial.value());

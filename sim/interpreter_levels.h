@@ -32,6 +32,8 @@ template <class U>
 struct OutputCounts {
   EventCounts events;
   bool overflowed = false;
+  bool watch_tiny = false;  ///< IEEE 754's underflow flag is wanted beside the events
+  bool tiny = false;        ///< some inexact result was tiny after rounding
   Largest<U> product, partial;
 
   void count(const formats::Events& e, Event overflow, Event underflow, Event inexact) {
@@ -119,10 +121,11 @@ class LevelRun {
   }
 
   /// Rounds the exact sum of addends once; `made_nan`: it is NaN and none of them was.
-  Value rounded(const Value& exact, bool made_nan, bool cut = false) {
+  Value rounded(const Value& exact, bool made_nan) {
     counts_.partial.see(exact);
-    formats::Rounded<U> r = rounder_(exact, random_.next());
-    r.events.inexact |= cut;
+    const std::uint32_t random = random_.next();
+    formats::Rounded<U> r = rounder_(exact, random);
+    if (counts_.watch_tiny && r.events.inexact) counts_.tiny |= rounder_.is_tiny(exact, random);
     counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
     counts_.events[Event::invalid] += r.events.invalid || made_nan;
     return std::move(r.value);
@@ -131,11 +134,21 @@ class LevelRun {
   /// accumulator + addend, rounded once.
   Value add(const Value& accumulator, const Value& addend, bool count_swamped) {
     const Value exact = formats::sum(accumulator, addend, rounder_.zero_sum_is_negative());
-    Value result = rounded(exact, exact.nan && !accumulator.nan && !addend.nan);
+    const bool made_nan = exact.nan && !accumulator.nan && !addend.nan;
+    Value result = rounder_.needs_both_operands() ? rounded_pair(accumulator, addend, exact) : rounded(exact, made_nan);
     if (count_swamped) {
       counts_.events[Event::swamped] += addend.is_nonzero_finite() && accumulator.is_nonzero_finite() && same_value(result, accumulator);
     }
     return result;
+  }
+
+  /// For adders whose result depends on the operands, not only on their sum.
+  Value rounded_pair(const Value& accumulator, const Value& addend, const Value& exact) {
+    counts_.partial.see(exact);
+    formats::Rounded<U> r = rounder_.rounded_sum(accumulator, addend, random_.next());
+    counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
+    counts_.events[Event::invalid] += r.events.invalid;
+    return std::move(r.value);
   }
 
   /// The exact sum of several values; sets `made_nan` where none of them was NaN.

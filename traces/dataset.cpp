@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "formats/error.h"
-#include "formats/text.h"
 #include "traces/hdf5_attribute.h"
 
 namespace accsim::traces {
@@ -83,14 +82,6 @@ void check_length(const char* attribute, std::size_t length, const Dataset& d) {
                    "1, or " + std::to_string(extent) + " along axis " + std::to_string(d.axis) + " of " + shape_text(d.shape));
 }
 
-formats::Format parse_dataset_format(const std::string& text) {
-  const std::string lower = lower_case(trimmed(text));
-  if (lower.starts_with("mx") || lower.starts_with("nvfp4")) {
-    throw InputError("", "the block format \"" + text + "\"", "a format of single numbers; block formats are for operands (--in)");
-  }
-  return formats::parse_format(text);
-}
-
 std::optional<formats::Format> read_format(hid_t dataset, const h5::StoredType& stored, const std::string& type) {
   const auto text = h5::text_attribute(dataset, "format");
   const bool is_integer = stored.kind == h5::StoredType::Kind::integer;
@@ -101,7 +92,7 @@ std::optional<formats::Format> read_format(hid_t dataset, const h5::StoredType& 
   if (!text) return std::nullopt;
   return h5::within(quoted("attribute", "format"), [&] {
     if (!is_integer) throw InputError("", "\"" + *text + "\" on " + type + " data", "integers, which hold the raw codes");
-    return parse_dataset_format(*text);
+    return formats::parse_format(*text);
   });
 }
 

@@ -17,6 +17,11 @@ using Kind = h5::StoredType::Kind;
 
 constexpr int table_bits = 16;
 
+/// Whether the format's Limits bound all its values: those of the tapered layouts describe only where they are finest.
+bool is_bounded_by_limits(const formats::Format& format) {
+  return format.as_float() != nullptr || format.as_fixed() != nullptr || std::holds_alternative<formats::DigitFormat>(format.layout);
+}
+
 /// What bounds a set of values: multiples of 2^lsb below 2^top, of at most `precision` significand bits.
 struct Bounds {
   int precision = 0, lsb = 0, top = 0;
@@ -113,6 +118,7 @@ Carrier ElementDecoder::carrier_by_type() const {
   if (!has_zero_point_ && !table_.empty()) {
     return std::all_of(table_.begin(), table_.end(), fits_binary32) ? Carrier::binary32 : Carrier::binary64;
   }
+  if (format_ && !is_bounded_by_limits(*format_)) return Carrier::exact;
   const Bounds bounds = format_ ? bounds_of(*format_) : bounds_of(dataset_.stored);
   return carrier_of(has_zero_point_ ? minus(bounds, dataset_.zero_point) : bounds);
 }

@@ -300,7 +300,7 @@ def round_special(x, fmt, rounding, overflow):
             return None, 0, 0, OVERFLOW | INEXACT
         low = -fmt.high if overflow == 'saturate_symmetric' and fmt.signed else fmt.low
         return None, (low if negative else fmt.high), -fmt.f, OVERFLOW | INEXACT
-    if fmt.has_inf and overflow == 'ieee':
+    if fmt.has_inf and overflow in ('ieee', 'nan'):  # an infinity that the format has is no overflow
         return x, 0, 0, 0
     special = 'nan' if overflow == 'nan' or (overflow == 'ieee' and fmt.has_nan) else None
     events = OVERFLOW | INEXACT | (INVALID if special == 'nan' else 0)

@@ -359,8 +359,7 @@ TEST_CASE("format and stored type have to fit each other") {
         input + "attribute \"format\": \"e4m3\" on float32 data; accepted: integers, which hold the raw codes");
   CHECK(contains(code_message<std::uint8_t>(1, "e4n3"), input + "attribute \"format\": format \"e4n3\": unknown format; accepted: "));
   for (const char* block : {"mxfp8_e4m3", "MXINT8", "nvfp4"}) {
-    CHECK(contains(code_message<std::uint8_t>(1, block),
-                   input + "attribute \"format\": the block format \"" + block + "\"; accepted: a format of single"));
+    CHECK(contains(code_message<std::uint8_t>(1, block), input + "attribute \"format\": format \"" + block + "\": a block format"));
   }
   CHECK(linear_with([](TestFile& f) { f.attribute("fc/input", "format", 8); }) ==
         input + "attribute \"format\": 1 integer; accepted: one string");

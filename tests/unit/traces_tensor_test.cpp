@@ -205,6 +205,21 @@ TEST_CASE("codes of the IEEE formats are read as the floats they are") {
   CHECK(numbers(t) == std::vector<double>{static_cast<double>(0.1F), static_cast<double>(-1e-40F)});
 }
 
+TEST_CASE("codes of tapered formats are read, narrow and wide, with a zero point too") {
+  const auto annotate = [](const char* format, double zero_point) {
+    return [=](TestFile& f) { f.attribute("fc/input", "format", format).attribute("fc/input", "zero_point", zero_point); };
+  };
+  // posit8 (2 exponent bits): 40 = 1, 48 = 2, c0 = -1. posit32: 40000000 = 1, 7fffffff = 2^120.
+  CHECK(numbers(input_of(std::vector<std::uint8_t>{0x40, 0x48, 0xC0}, annotate("posit8", 0.0))) == std::vector<double>{1, 2, -1});
+  CHECK(numbers(input_of(std::vector<std::uint8_t>{0x40, 0x48, 0xC0}, annotate("posit8", 0.5))) == std::vector<double>{0.5, 1.5, -1.5});
+  const Tensor wide = input_of(std::vector<std::uint32_t>{0x40000000, 0x7FFFFFFF}, annotate("posit32", 0.0));
+  CHECK(carried_as<float>(wide));
+  CHECK(numbers(wide) == std::vector<double>{1, std::ldexp(1.0, 120)});
+  const Tensor exact = input_of(std::vector<std::uint32_t>{0x40000000, 0x7FFFFFFF}, annotate("posit32", 0.5));  // 2^120 - 1/2: 121 bits
+  CHECK(carried_as<formats::Exact>(exact));
+  CHECK(exact.values.number(0) == 0.5);
+}
+
 TEST_CASE("a zero point is subtracted exactly and the scale is kept apart") {
   const Tensor t = input_of(std::vector<std::uint8_t>{0, 128, 255}, [](TestFile& f) {
     f.attribute("fc/input", "format", "uint8").attribute("fc/input", "zero_point", std::uint8_t{128}).attribute("fc/input", "scale", 0.1);

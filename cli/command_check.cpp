@@ -1,0 +1,165 @@
+// accsim check: recomputes the rows that an RTL simulation wrote and reports those that differ.
+#include <spdlog/spdlog.h>
+
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/vector_file.h"
+#include "formats/error.h"
+#include "formats/value_text.h"
+#include "sim/issue_model.h"
+
+namespace accsim::cli {
+namespace {
+
+using formats::Code;
+using formats::Format;
+
+struct CheckOptions {
+  DatapathOptions datapath;
+  std::string vectors, reset_rng;
+  std::int64_t limit = 10;
+  std::vector<std::string> compare{"acc_out"};
+};
+
+std::string decoded(Code code, const Format& format) {
+  return formats::code_text(code, format) + " (" + formats::value_text(decode(code, format)) + ")";
+}
+
+class Check {
+ public:
+  explicit Check(const CheckOptions& o)
+      : o_(o), datapath_(sim::find_datapath(o.datapath.acc, o.datapath.overrides)), file_(read_vectors(o.vectors)) {
+    for (const std::string& name : file_.unknown_columns)
+      spdlog::warn("{}: column \"{}\" is not one of vectors and is ignored", o.vectors, name);
+    for (const auto& [what, is_there] :
+         {std::pair{"acc_out", file_.has_acc_out}, std::pair{"flags", file_.has_flags}, std::pair{"product", file_.has_product}}) {
+      if (compares(what) && !is_there)
+        throw InputError(o.vectors + ": header", std::string("no column ") + what, "the columns that --compare names");
+    }
+    if (compares("product") && !datapath_.product.format)
+      throw InputError(o.vectors + ": column product", "products of datapath \"" + datapath_.name + "\" are exact", "acc_out, flags");
+    if (!datapath_.a.format || !datapath_.b.format) {
+      throw UsageError("datapath \"" + datapath_.name + "\" takes operands as traced, which have no codes; give --in or --in-a and --in-b");
+    }
+    models_.emplace("", sim::IssueModel(datapath_));
+    if (file_.has_acc_in && !plain().has_accumulator())
+      throw InputError(o.vectors + ": column acc_in", "the innermost level keeps nothing between issues", "no acc_in");
+  }
+
+  int operator()() {
+    std::size_t matching = 0;
+    std::int64_t reported = 0;
+    for (std::size_t row = 0; row < file_.rows.size(); ++row) {
+      try {
+        if (one_row(row, reported)) ++matching;
+      } catch (const InputError& error) {
+        throw error.inside(o_.vectors + ": row " + std::to_string(row));
+      }
+    }
+    std::cout << matching << " of " << file_.rows.size() << " rows match\n";
+    return matching == file_.rows.size() ? exit_done : exit_comparison_failed;
+  }
+
+ private:
+  [[nodiscard]] bool compares(std::string_view what) const {
+    return std::find(o_.compare.begin(), o_.compare.end(), what) != o_.compare.end();
+  }
+  sim::IssueModel& plain() { return models_.at(""); }
+
+  sim::IssueModel& model_for(const std::string& rounding) {
+    const auto known = models_.find(rounding);
+    if (known != models_.end()) return known->second;
+    return models_.emplace(rounding, sim::IssueModel(sim::with_rounding(datapath_, rounding))).first->second;
+  }
+
+  static Code code(const char* column, const std::string& text, const Format& format) {
+    try {
+      return formats::parse_code(text, format);
+    } catch (const InputError& error) {
+      throw error.inside(std::string("column ") + column);
+    }
+  }
+
+  /// Zero at the start of a sequence, else what the file has as the output of the row before (interleaved: `ways` before).
+  Code incoming(std::size_t row) {
+    const VectorRow& r = file_.rows[row];
+    if (!r.acc_in.empty()) return code("acc_in", r.acc_in, plain().in_format());
+    const bool starts = row == 0 || r.seq != file_.rows[row - 1].seq;
+    if (starts) sequence_start_ = row;
+    const auto ways = static_cast<std::size_t>(plain().ways());
+    if (!plain().has_accumulator() || row - sequence_start_ < ways || file_.rows[row - ways].acc_out.empty()) return 0;
+    return code("acc_out", file_.rows[row - ways].acc_out, plain().out_format());
+  }
+
+  bool one_row(std::size_t row, std::int64_t& reported) {
+    const VectorRow& r = file_.rows[row];
+    sim::IssueModel& model = model_for(r.rm);
+    if (o_.reset_rng == "seq" && row > 0 && r.seq != file_.rows[row - 1].seq) model.reset_generators();
+    std::vector<Code> a;
+    std::vector<Code> b;
+    for (const std::string& text : r.a) a.push_back(code("a", text, model.a_format()));
+    for (const std::string& text : r.b) b.push_back(code("b", text, model.b_format()));
+    if (!r.op.empty() && r.op != "add" && r.op != "sub") throw InputError("column op", "\"" + r.op + "\"", "add, sub");
+    sim::Issue issue;
+    issue.a = a;
+    issue.b = b;
+    issue.accumulator = incoming(row);
+    issue.subtract = r.op == "sub";
+    issue.row = row;
+    const sim::IssueResult result = model.run(issue);
+    std::string differences;
+    const auto compare = [&](const char* what, const std::string& text, Code found_by_us, const Format& format) {
+      const Code in_file = code(what, text, format);
+      if (in_file != found_by_us)
+        differences +=
+            std::string("  ") + what + ": expected " + decoded(found_by_us, format) + ", found " + decoded(in_file, format) + "\n";
+    };
+    if (compares("acc_out")) compare("acc_out", r.acc_out, result.accumulator, model.out_format());
+    if (compares("product") && result.product) compare("product", r.product, *result.product, *model.product_format());
+    if (compares("flags")) compare("flags", r.flags, result.flags, formats::parse_format("uint5"));
+    if (differences.empty()) return true;
+    if (reported++ < o_.limit) report(row, issue, model, differences);
+    return false;
+  }
+
+  static void report(std::size_t row, const sim::Issue& issue, const sim::IssueModel& model, const std::string& differences) {
+    std::cout << "row " << row << ":";
+    for (std::size_t i = 0; i < issue.a.size(); ++i) {
+      std::cout << (i == 0 ? " " : ", ") << "a" << i << " " << decoded(issue.a[i], model.a_format()) << " b" << i << " "
+                << decoded(issue.b[i], model.b_format());
+    }
+    if (model.has_accumulator()) std::cout << ", acc_in " << decoded(issue.accumulator, model.in_format());
+    std::cout << (issue.subtract ? ", sub\n" : "\n") << differences;
+  }
+
+  const CheckOptions& o_;
+  sim::Datapath datapath_;
+  VectorFile file_;
+  std::map<std::string, sim::IssueModel> models_;
+  std::size_t sequence_start_ = 0;
+};
+
+}  // namespace
+
+void add_check(CLI::App& app, Action& action) {
+  auto options = std::make_shared<CheckOptions>();
+  CLI::App* check = app.add_subcommand("check", "Recompute vectors that an RTL simulation wrote and report the rows that differ");
+  set_example(*check, "accsim check --acc mine.toml --vectors rtl.csv --compare acc_out,flags");
+  add_datapath_options(*check, options->datapath);
+  check
+      ->add_option("--vectors", options->vectors,
+                   "CSV file of codes: a, b (or a0.., b0..), acc_in, acc_out, product, flags, rm, seq, step, op")
+      ->required();
+  check->add_option("--limit", options->limit, "Mismatching rows that are reported")->check(CLI::NonNegativeNumber)->default_str("10");
+  check->add_option("--compare", options->compare, "What is compared: acc_out, product, flags")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"acc_out", "product", "flags"}))
+      ->allow_extra_args(false);
+  check->add_option("--reset-rng", options->reset_rng, "seq: generators start anew with each sequence")->check(CLI::IsMember({"seq"}));
+  check->callback([options, &action] { action = [options] { return Check(*options)(); }; });
+}
+
+}  // namespace accsim::cli

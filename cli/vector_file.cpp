@@ -1,0 +1,129 @@
+#include "cli/vector_file.h"
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <map>
+
+#include "formats/error.h"
+#include "formats/text.h"
+
+namespace accsim::cli {
+namespace {
+
+using Field = std::string& (*)(VectorRow&);
+
+const std::map<std::string, Field, std::less<>>& single_columns() {
+  static const std::map<std::string, Field, std::less<>> columns = {
+      {"acc_in", [](VectorRow& r) -> std::string& { return r.acc_in; }},
+      {"acc_out", [](VectorRow& r) -> std::string& { return r.acc_out; }},
+      {"product", [](VectorRow& r) -> std::string& { return r.product; }},
+      {"flags", [](VectorRow& r) -> std::string& { return r.flags; }},
+      {"rm", [](VectorRow& r) -> std::string& { return r.rm; }},
+      {"seq", [](VectorRow& r) -> std::string& { return r.seq; }},
+      {"step", [](VectorRow& r) -> std::string& { return r.step; }},
+      {"op", [](VectorRow& r) -> std::string& { return r.op; }},
+  };
+  return columns;
+}
+
+/// What a column of the header means: an operand (with its index) or a single field.
+struct Column {
+  char operand = 0;
+  std::size_t index = 0;
+  Field field = nullptr;
+};
+
+std::optional<Column> column_named(const std::string& name) {
+  const auto single = single_columns().find(name);
+  if (single != single_columns().end()) return Column{.field = single->second};
+  if (name == "a" || name == "b") return Column{.operand = name[0]};
+  if (name.size() > 1 && (name[0] == 'a' || name[0] == 'b') && name.find_first_not_of("0123456789", 1) == std::string::npos &&
+      name.size() < 7) {
+    return Column{.operand = name[0], .index = std::stoul(name.substr(1))};
+  }
+  return std::nullopt;
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : path_(path), in_(path) {
+    if (!in_) throw InputError(path, "cannot be read", "a CSV file of vectors");
+  }
+
+  VectorFile read() {
+    std::string line;
+    while (std::getline(in_, line)) {
+      const std::string_view text = trimmed(line);
+      if (text.empty() || text.starts_with('#')) continue;
+      if (columns_.empty()) header(text);
+      else row(text);
+    }
+    if (columns_.empty()) throw InputError(path_, "no header", "a header that names the columns a, b (or a0.., b0..), acc_out, ...");
+    return std::move(file_);
+  }
+
+ private:
+  void header(std::string_view text) {
+    for (const std::string& part : split(text, ',')) {
+      const std::string name = lower_case(trimmed(part));
+      const std::optional<Column> column = column_named(name);
+      if (!column) file_.unknown_columns.push_back(name);
+      if (column && column->operand != 0) {
+        std::size_t& count = column->operand == 'a' ? a_ : b_;
+        if (column->index != count)
+          throw InputError(path_ + ": header", "column " + name + " out of order", "a0, a1, ... and b0, b1, ... in order");
+        ++count;
+      }
+      columns_.push_back(column.value_or(Column{}));
+      file_.has_acc_in |= name == "acc_in";
+      file_.has_acc_out |= name == "acc_out";
+      file_.has_product |= name == "product";
+      file_.has_flags |= name == "flags";
+    }
+    if (a_ == 0 || b_ == 0)
+      throw InputError(path_ + ": header", std::string("no column ") + (a_ == 0 ? "a" : "b"), "a and b, or a0.. and b0..");
+    if (a_ != b_)
+      throw InputError(path_ + ": header", std::to_string(a_) + " columns of a and " + std::to_string(b_) + " of b", "as many of both");
+  }
+
+  void row(std::string_view text) {
+    const std::vector<std::string> cells = split(text, ',');
+    if (cells.size() != columns_.size()) {
+      throw InputError(path_ + ": row " + std::to_string(file_.rows.size()), std::to_string(cells.size()) + " cells",
+                       std::to_string(columns_.size()) + ", as in the header");
+    }
+    VectorRow r;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string cell(trimmed(cells[i]));
+      const Column& column = columns_[i];
+      if (column.field != nullptr) column.field(r) = cell;
+      // Operands that a shorter issue does not have are empty cells at the end.
+      if (column.operand != 0 && !cell.empty()) {
+        std::vector<std::string>& operand = column.operand == 'a' ? r.a : r.b;
+        if (operand.size() != column.index)
+          throw InputError(path_ + ": row " + std::to_string(file_.rows.size()), "an empty operand before a given one",
+                           "operands from the left");
+        operand.push_back(cell);
+      }
+    }
+    if (r.a.empty() || r.a.size() != r.b.size()) {
+      throw InputError(path_ + ": row " + std::to_string(file_.rows.size()),
+                       std::to_string(r.a.size()) + " codes of a and " + std::to_string(r.b.size()) + " of b",
+                       "as many of both, at least one");
+    }
+    file_.rows.push_back(std::move(r));
+  }
+
+  std::string path_;
+  std::ifstream in_;
+  std::vector<Column> columns_;
+  std::size_t a_ = 0, b_ = 0;
+  VectorFile file_;
+};
+
+}  // namespace
+
+VectorFile read_vectors(const std::string& path) { return Reader(path).read(); }
+
+}  // namespace accsim::cli

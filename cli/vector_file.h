@@ -1,0 +1,27 @@
+// Vector files in CSV: the rows that an RTL simulation wrote (contracts 5).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "formats/format.h"
+
+namespace accsim::cli {
+
+/// One row, codes as they stand in the file; what a row does not have stays empty.
+struct VectorRow {
+  std::vector<std::string> a, b;
+  std::string acc_in, acc_out, product, flags, rm, seq, step, op;
+};
+
+struct VectorFile {
+  std::vector<VectorRow> rows;
+  std::vector<std::string> unknown_columns;
+  bool has_acc_in = false, has_acc_out = false, has_product = false, has_flags = false;
+};
+
+/// Reads the whole file. InputError names file, row and column: no header, a missing column, a row of another length.
+VectorFile read_vectors(const std::string& path);
+
+}  // namespace accsim::cli

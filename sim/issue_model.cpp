@@ -1,0 +1,125 @@
+#include "sim/issue_model.h"
+
+#include "formats/error.h"
+#include "formats/round.h"
+#include "sim/executor.h"
+
+namespace accsim::sim {
+namespace {
+
+using formats::Code;
+using formats::Exact;
+using formats::NarrowExact;
+
+/// One generator for all rows; true where there is one.
+bool share(formats::RoundingSpec& spec) {
+  if (spec.mode != formats::Rounding::sr || !spec.stochastic.lfsr) return false;
+  spec.stochastic.lfsr->share = formats::LfsrShare::array;
+  return true;
+}
+
+/// A NaN of an IEEE-style format whose top fraction bit is clear (IEEE 754-2019 6.2.1).
+bool is_signalling(Code code, const formats::Format& format) {
+  const formats::FloatFormat* f = format.as_float();
+  if (f == nullptr || f->specials != formats::Specials::ieee || !decode(code, format).nan) return false;
+  return ((code >> (f->fraction_bits - 1)) & 1U) == 0;
+}
+
+int emin_of(const formats::Format& format) { return format.as_float() != nullptr ? formats::limits(format).emin : -(1 << 24); }
+
+/// NV of a row: what its operands do to one another.
+bool invalid_operation(const std::vector<NarrowExact>& products, bool infinity_times_zero, bool signalling,
+                       const NarrowExact& accumulator) {
+  bool plus = accumulator.infinite && !accumulator.negative;
+  bool minus = accumulator.infinite && accumulator.negative;
+  for (const NarrowExact& p : products) {
+    plus |= p.infinite && !p.negative;
+    minus |= p.infinite && p.negative;
+  }
+  return signalling || infinity_times_zero || (plus && minus);
+}
+
+}  // namespace
+
+IssueModel::IssueModel(const Datapath& datapath) : datapath_(datapath) {
+  if (!datapath.a.format || !datapath.b.format) {
+    throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced, which has no codes",
+                     "formats for both, for example --in fp16");
+  }
+  datapath_.levels.resize(1);
+  datapath_.output = {};
+  Level& level = datapath_.levels.front();
+  if (level.kind == LevelKind::interleaved) {  // one row adds to one of its partial sums
+    ways_ = level.ways;
+    level.kind = LevelKind::sequential;
+  }
+  if (formats::underflow_of(datapath_.result_rounding(), datapath_.result_format()) == formats::Underflow::none) {
+    throw InputError("reduction.0: underflow", "none, whose values have no codes", "gradual or flush");
+  }
+  has_lfsr_ = share(datapath_.product.rounding) | share(level.rounding);
+  if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding);
+}
+
+IssueResult IssueModel::run(const Issue& issue) {
+  std::vector<Exact> a;
+  std::vector<Exact> b;
+  std::vector<NarrowExact> products;
+  bool infinity_times_zero = false;
+  bool signalling = is_signalling(issue.accumulator, in_format());
+  for (std::size_t i = 0; i < issue.a.size(); ++i) {
+    NarrowExact x = decode(issue.a[i], a_format());
+    const NarrowExact y = decode(issue.b[i], b_format());
+    signalling |= is_signalling(issue.a[i], a_format()) || is_signalling(issue.b[i], b_format());
+    infinity_times_zero |= (x.infinite && y.is_zero()) || (x.is_zero() && y.infinite);
+    if (issue.subtract) x = negated(x);
+    if (x.infinite || y.infinite) products.push_back(product(x, y));
+    a.push_back(widened(x));
+    b.push_back(widened(y));
+  }
+  NarrowExact c = decode(issue.accumulator, in_format());
+  const NarrowExact c_before = c;
+  if (datapath_.accumulator.last) {
+    const formats::Rounder entry(datapath_.accumulator_format(), datapath_.accumulator_rounding());
+    RandomSite random(datapath_.accumulator_rounding(), 0, {.output = issue.row, .layer = 0, .pass = 0, .site = 12}, &generators_);
+    c = entry(c, random.next()).value;
+  }
+  const std::vector<NarrowExact> accumulator{c};
+  const std::vector<std::int64_t> output_index{static_cast<std::int64_t>(issue.row)};
+  Tile tile;
+  tile.rows = tile.columns = 1;
+  tile.k = static_cast<std::int64_t>(issue.a.size());
+  tile.a_exact = a;
+  tile.b_exact = b;
+  tile.output_index = output_index;
+  if (has_accumulator()) tile.accumulator = accumulator;
+  tile.a_emin = emin_of(a_format());
+  tile.b_emin = emin_of(b_format());
+  tile.watch_tiny = true;
+  tile.arrays = has_lfsr_ ? &generators_ : nullptr;
+  TileResult result;
+  executors().front()->run(datapath_, tile, result);
+
+  IssueResult r;
+  r.accumulator = encode(result.outputs.front(), out_format());
+  if (product_format() && issue.a.size() == 1 && !formats::Rounder(*product_format(), datapath_.product.rounding).is_stochastic()) {
+    Exact p = product(a.front(), b.front());
+    if (issue.subtract) p = negated(p);
+    r.product = encode(narrowed(formats::round(p, *product_format(), datapath_.product.rounding).value), *product_format());
+  }
+  const EventCounts& e = result.events;
+  if (invalid_operation(products, infinity_times_zero, signalling, c_before)) r.flags |= flag_invalid;
+  if (result.overflowed.front() != 0) r.flags |= flag_overflow;
+  if (result.tiny.front() != 0) r.flags |= flag_underflow;
+  if (e[Event::product_inexact] + e[Event::sum_inexact] != 0) r.flags |= flag_inexact;
+  return r;
+}
+
+Datapath with_rounding(Datapath datapath, std::string_view rounding) {
+  if (datapath.product.format) formats::parse_rounding(rounding, datapath.product.rounding);
+  for (Level& level : datapath.levels) formats::parse_rounding(rounding, level.rounding);
+  if (datapath.accumulator.rounding) formats::parse_rounding(rounding, *datapath.accumulator.rounding);
+  check_datapath(datapath);
+  return datapath;
+}
+
+}  // namespace accsim::sim

@@ -1,0 +1,62 @@
+// One issue of a datapath's innermost level, on codes: what an RTL's multiply-accumulate does in one row of vectors.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "sim/datapath.h"
+#include "sim/random_site.h"
+
+namespace accsim::sim {
+
+/// Exception flags of a row, RISC-V's and TestFloat's order.
+constexpr unsigned flag_invalid = 16;   ///< NV: a signalling NaN operand, infinity times zero, infinity minus infinity
+constexpr unsigned flag_overflow = 4;   ///< OF
+constexpr unsigned flag_underflow = 2;  ///< UF: tiny after rounding and inexact
+constexpr unsigned flag_inexact = 1;    ///< NX
+
+struct Issue {
+  std::span<const formats::Code> a, b;  ///< of one length: the level's terms, fewer, or several issues in order
+  formats::Code accumulator = 0;        ///< of the accumulator's input format
+  bool subtract = false;                ///< every product is negated
+  std::uint64_t row = 0;                ///< numbers the random bits of Philox
+};
+
+struct IssueResult {
+  formats::Code accumulator = 0;         ///< of the accumulator's output format
+  std::optional<formats::Code> product;  ///< of a one-term row with a rounded product, before any negation
+  unsigned flags = 0;
+};
+
+class IssueModel {
+ public:
+  /// InputError where an operand is taken as traced (it has no codes) or results have none.
+  explicit IssueModel(const Datapath& datapath);
+
+  [[nodiscard]] const formats::Format& a_format() const { return *datapath_.a.format; }
+  [[nodiscard]] const formats::Format& b_format() const { return *datapath_.b.format; }
+  /// Formats of the accumulator that comes in and of the one that goes out.
+  [[nodiscard]] const formats::Format& in_format() const { return datapath_.levels.front().format; }
+  [[nodiscard]] const formats::Format& out_format() const { return datapath_.result_format(); }
+  [[nodiscard]] const std::optional<formats::Format>& product_format() const { return datapath_.product.format; }
+  /// False where the level keeps nothing between issues.
+  [[nodiscard]] bool has_accumulator() const { return datapath_.accumulator.last || takes_accumulator(datapath_.levels.front()); }
+  /// Rows after which the accumulator of a row is fed back: 1, or the ways of an interleaved level.
+  [[nodiscard]] std::int64_t ways() const { return ways_; }
+
+  /// Generators run on from issue to issue until reset.
+  IssueResult run(const Issue& issue);
+  void reset_generators() { generators_ = {}; }
+
+ private:
+  Datapath datapath_;
+  std::int64_t ways_ = 1;
+  bool has_lfsr_ = false;
+  ArrayGenerators generators_;
+};
+
+/// The datapath with every rounding of the innermost issue replaced: a row's `rm`.
+Datapath with_rounding(Datapath datapath, std::string_view rounding);
+
+}  // namespace accsim::sim

@@ -1,0 +1,75 @@
+"""Directed cases of the matrix-unit datapaths through `accsim check`.
+
+  test_directed.py ACCSIM
+
+Expected values: arXiv 2511.10909, equation 10 (exact -0.875), and the last-bit cases that follow from the units' parameters by hand:
+1 + 4 * 2^-24 keeps its low bits only where more than 23 fraction bits are aligned.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+
+def code(fmt, value):
+    """The code of a value that the format has: all are binary32 or binary16 with the low bits left out."""
+    bits32 = int(np.float32(value).view(np.uint32))
+    with np.errstate(over="ignore"):  # values that only binary32 has are asked for as that
+        bits16 = int(np.float16(value).view(np.uint16))
+    return {'fp32': '%08x' % bits32, 'tf32': '%05x' % (bits32 >> 13), 'bf16': '%04x' % (bits32 >> 16), 'fp16': '%04x' % bits16,
+            'e5m2': '%02x' % (bits16 >> 8)}[fmt]
+
+
+CASES = []
+
+
+def case(unit, operands, result, a, b, c, expected, *options):
+    CASES.append((unit, operands, result, a, b, c, expected, options))
+
+
+EQ10 = ([-2.0**13, -0.5, -0.25, -0.125], [2.0**10, 1, 1, 1], 2.0**23)
+for unit, operands, expected in (
+        ('volta_fp16_fp32', 'fp16', 0.0), ('turing_fp16_fp32', 'fp16', -0.5), ('ampere_fp16_fp32', 'fp16', -0.5),
+        ('ampere_bf16_fp32', 'bf16', -0.5), ('ampere_tf32_fp32', 'tf32', -0.5), ('ada_fp16_fp32', 'fp16', -0.5), ('ada_bf16_fp32', 'bf16', -0.5),
+        ('ada_tf32_fp32', 'tf32', -0.5), ('hopper_fp16_fp32', 'fp16', -0.75), ('hopper_bf16_fp32', 'bf16', -0.75),
+        ('hopper_tf32_fp32', 'tf32', -0.75), ('blackwell_fp16_fp32', 'fp16', -0.75), ('blackwell_bf16_fp32', 'bf16', -0.75),
+        ('blackwell_tf32_fp32', 'tf32', -0.75), ('ada_fp8_fp32', 'e5m2', 0.0), ('hopper_fp8_fp32', 'e5m2', 0.0),
+        ('blackwell_fp8_fp32', 'e5m2', -0.75), ('fp32', 'bf16', -0.875)):
+    case(unit, operands, 'fp32', *EQ10, expected, '--in', operands)
+
+TINY = 2.0**-12
+for unit, four, three in (('volta_fp16_fp32', 0x3f800000, 0x3f800000), ('ampere_fp16_fp32', 0x3f800002, 0x3f800000),
+                          ('hopper_fp16_fp32', 0x3f800002, 0x3f800001)):
+    case(unit, 'fp16', 'fp32', [TINY] * 4, [TINY] * 4, 1.0, np.uint32(four).view(np.float32))
+    case(unit, 'fp16', 'fp32', [TINY, TINY, TINY], [TINY, TINY / 2, TINY / 2], 1.0, np.uint32(three).view(np.float32))
+
+ZERO = ([2.0**-14, 2.0**-24, 0], [2.0**-11, 2.0**-24, 1], 0.0)
+case('ampere_fp16_fp16', 'fp16', 'fp16', *ZERO, 0.0)
+case('ampere_fp16_fp16', 'fp16', 'fp16', *ZERO, 2.0**-24, '--set', 'reduction.0.zero_exponent=-29')
+
+
+def main():
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for unit, operands, result, a, b, c, expected, options in CASES:
+            path = os.path.join(scratch, 'case.csv')
+            names = ['a%d' % i for i in range(len(a))] + ['b%d' % i for i in range(len(b))] + ['acc_in', 'acc_out']
+            cells = [code(operands, v) for v in a + b] + [code(result, c), code(result, expected)]
+            with open(path, 'w', encoding='utf-8') as f:
+                f.write(','.join(names) + '\n' + ','.join(cells) + '\n')
+            if unit == 'fp32':  # one term a row is one issue; a wider row is several
+                options = options + ('--rounding', 'rne')
+            done = subprocess.run([sys.argv[1], 'check', '--acc', unit, '--vectors', path, *options], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, check=False)
+            ok = done.returncode == 0
+            passed, failed = passed + ok, failed + (not ok)
+            if not ok:
+                print('FAILED %s %s: %s' % (unit, ' '.join(options), done.stdout))
+    print('%d passed, %d failed' % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
