@@ -223,7 +223,8 @@ Format parse_format(std::string_view text) {
   if (!format) format = from_p3109(name);
   if (!format) format = from_spelling(name);
   if (!format && is_block_format(name)) {
-    refuse(text, "a block format, whose scales follow the order of terms: only operands take it, not datasets and not the results of sums");
+    throw InputError("format \"" + std::string(text) + "\"", "a block format, whose scales follow the order of terms",
+                     "a format of single elements; block formats are for operands, not for datasets or the results of sums");
   }
   if (!format)
     throw InputError("format \"" + std::string(text) + "\"", "unknown format", spellings_accepted + nearest_names(name, names()));
