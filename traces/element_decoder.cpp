@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 namespace accsim::traces {
@@ -60,6 +61,12 @@ bool is_exactly(const NarrowExact& value, double number) {
   return formats::same_value(formats::from_double<UInt128>(number), value);
 }
 
+std::optional<double> as_binary64(const Exact& x) {
+  const double nearest = formats::to_double(x);
+  if (!std::isfinite(nearest) || !formats::same_value(formats::from_double<Wide>(nearest), x)) return std::nullopt;
+  return nearest;
+}
+
 /// The exact difference where binary64 holds it (checked by Knuth's two-sum, TAOCP 4.2.2), else nothing. x is finite.
 std::optional<double> exact_difference(double x, double z) {
   const double difference = x - z;
@@ -97,6 +104,7 @@ ElementDecoder::ElementDecoder(const Dataset& dataset) : dataset_(dataset), form
     extent_ = dataset.shape[static_cast<std::size_t>(dataset.axis)];
   }
   has_zero_point_ = std::any_of(dataset.zero_point.begin(), dataset.zero_point.end(), [](const Exact& z) { return !z.is_zero(); });
+  if (has_zero_point_) std::transform(dataset.zero_point.begin(), dataset.zero_point.end(), std::back_inserter(zero_points_), as_binary64);
   if (!format_) return;
   width_ = formats::code_bits(*format_);
   if (width_ <= table_bits) make_table();
@@ -196,19 +204,15 @@ void ElementDecoder::append(double number, std::int64_t element) {
     decoded_.numbers.push_back(number);
     return;
   }
-  const Exact& z = zero_point(element);
-  const double nearest = formats::to_double(z);
-  const bool z_is_binary64 = formats::same_value(formats::from_double<Wide>(nearest), z);
-  const std::optional<double> difference = z_is_binary64 ? exact_difference(number, nearest) : std::nullopt;
+  const std::optional<double> z = zero_points_[zero_point_index(element)];
+  const std::optional<double> difference = z ? exact_difference(number, *z) : std::nullopt;
   if (difference) decoded_.numbers.push_back(*difference);
-  else append_beyond(formats::sum(formats::from_double<Wide>(number), formats::negated(z)));
+  else append_beyond(formats::sum(formats::from_double<Wide>(number), formats::negated(zero_point(element))));
 }
 
 void ElementDecoder::append_beyond(const Exact& value) {
-  const double nearest = formats::to_double(value);
-  const bool fits = std::isfinite(nearest) && formats::same_value(formats::from_double<Wide>(nearest), value);
-  if (!fits) decoded_.beyond.emplace_back(decoded_.numbers.size(), value);
-  decoded_.numbers.push_back(nearest);
+  if (!as_binary64(value)) decoded_.beyond.emplace_back(decoded_.numbers.size(), value);
+  decoded_.numbers.push_back(formats::to_double(value));
 }
 
 }  // namespace accsim::traces

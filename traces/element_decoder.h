@@ -47,9 +47,8 @@ class ElementDecoder {
   void append_beyond(const formats::Exact& value);
   void append_code(formats::Code code, std::int64_t element);
   [[nodiscard]] formats::Code code_of(formats::UInt128 pattern, bool negative, std::int64_t element) const;
-  [[nodiscard]] const formats::Exact& zero_point(std::int64_t element) const {
-    return dataset_.zero_point[dataset_.zero_point.size() == 1 ? 0 : channel(element)];
-  }
+  [[nodiscard]] std::size_t zero_point_index(std::int64_t element) const { return dataset_.zero_point.size() == 1 ? 0 : channel(element); }
+  [[nodiscard]] const formats::Exact& zero_point(std::int64_t element) const { return dataset_.zero_point[zero_point_index(element)]; }
   template <class Integer>
   void append_integers(std::int64_t first, std::span<const std::byte> run);
   template <class Float>
@@ -60,6 +59,7 @@ class ElementDecoder {
   int width_ = 0;
   std::vector<double> table_;  ///< value by code; only for up to 16 bits, and where binary64 holds all of them
   bool has_zero_point_ = false;
+  std::vector<std::optional<double>> zero_points_;  ///< as binary64, nothing for those that it does not hold
   std::int64_t stride_ = 1, extent_ = 1;
   DecodedRun decoded_;
 };

@@ -12,7 +12,7 @@
 
 namespace accsim::traces {
 
-/// The pieces of an InputError about a layer, in the order in which they are thrown.
+/// An open layer. Questions that the file has no proper answer to are InputErrors that name dataset or attribute.
 class LayerGroup {
  public:
   /// `path` as find_layers gives it. InputError where the group cannot be opened.

@@ -209,4 +209,28 @@ inline std::string message_of(const std::function<void()>& f) {
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+/// The message that check gives for the first layer of a file, without the file's name, which has to be in front of it.
+/// load has to give the same.
+inline std::string checking(const std::function<void(TestFile&)>& write, sim::Pass pass = sim::Pass::fprop) {
+  const TempDir dir;
+  const auto path = written(dir, write);
+  const traces::TraceFile trace(path);
+  const std::string checked = message_of([&] { trace.check(trace.layers()[0], pass); });
+  const std::string loaded = message_of([&] { (void)trace.load(trace.layers()[0], pass); });
+  if (checked != loaded) return "check: " + checked + " but load: " + loaded;
+  if (checked == "no error") return checked;
+  const std::string file = path.string() + ": ";
+  return checked.starts_with(file) ? checked.substr(file.size()) : "without the file's name: " + checked;
+}
+
+/// The same for write_linear spoiled in one way.
+inline std::string linear_with(const std::function<void(TestFile&)>& spoil, sim::Pass pass = sim::Pass::fprop) {
+  return checking(
+      [&](TestFile& file) {
+        write_linear(file);
+        spoil(file);
+      },
+      pass);
+}
+
 }  // namespace accsim::test
