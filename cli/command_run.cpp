@@ -94,15 +94,12 @@ std::vector<Job> jobs_of(const traces::TraceFile& trace, const RunOptions& optio
   return jobs;
 }
 
-const sim::Executor* executor_named(const std::string& name, const sim::Datapath& datapath) {
+const sim::Executor* executor_named(const std::string& name) {
   if (name.empty() || name == "auto") return nullptr;
   std::string accepted = "auto";
   for (const sim::Executor* executor : sim::executors()) {
     accepted += ", " + std::string(executor->name());
-    if (executor->name() != name) continue;
-    if (!executor->supports(datapath))
-      throw InputError("--executor " + name, "cannot execute datapath \"" + datapath.name + "\" bit for bit", "interpreter, auto");
-    return executor;
+    if (executor->name() == name) return executor;
   }
   throw UsageError("--executor " + name + ": unknown; accepted: " + accepted);
 }
@@ -129,7 +126,7 @@ class Run {
     const auto start = Clock::now();
     if (options_.json == "-" && options_.csv == "-") throw UsageError("--json - and --csv - cannot both have standard output");
     const sim::Datapath datapath = sim::find_datapath(options_.datapath.acc, options_.datapath.overrides);
-    const sim::Executor* executor = executor_named(options_.executor, datapath);
+    const sim::Executor* executor = executor_named(options_.executor);
     const traces::TraceFile trace(options_.trace);
     const std::vector<Job> jobs = jobs_of(trace, options_);
     std::int64_t total_macs = 0;
@@ -178,11 +175,20 @@ class Run {
     report_.datapath_digest = "sha256:" + traces::sha256_of_text(report_.datapath_toml);
     report_.trace_file = options_.trace;
     report_.trace_digest = "sha256:" + traces::sha256_of_file(options_.trace);
-    report_.executor = std::string(sim::choose_executor(datapath, simulate).name());
     report_.seed = options_.seed;
     report_.threads = simulate.threads;
-    spdlog::debug("datapath {} with {} levels, executor {}, {} threads", datapath.name, datapath.levels.size(), report_.executor,
-                  simulate.threads);
+    spdlog::debug("datapath {} with {} levels, {} threads", datapath.name, datapath.levels.size(), simulate.threads);
+  }
+
+  /// The document's `executor`: the one that ran every layer, or all that ran one, in the order of their first.
+  void note_executor(const sim::LayerResult& result) {
+    const std::string name(result.executor);
+    std::vector<std::string>& used = executors_used_;
+    if (std::find(used.begin(), used.end(), name) == used.end()) {
+      used.push_back(name);
+      report_.executor += (report_.executor.empty() ? "" : ",") + name;
+    }
+    if (!result.refusals.empty()) spdlog::debug("executors that did not run: {}", result.refusals);
   }
 
   void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& datapath, const sim::SimulateOptions& simulate,
@@ -205,6 +211,7 @@ class Run {
                                     .layer = job.layer->rank,
                                     .pass = job.pass};
     layer.result = sim::simulate(datapath, problem, simulate);
+    note_executor(layer.result);
     report_.simulate_seconds += layer.result.simulate_seconds;
     report_.reference_seconds += layer.result.reference_seconds;
     spdlog::debug("{} {}: executor {}, {:.3f} s simulating, {:.3f} s reference", layer.name, layer.pass, layer.result.executor,
@@ -226,6 +233,7 @@ class Run {
 
   const RunOptions& options_;
   RunReport report_;
+  std::vector<std::string> executors_used_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,12 +32,33 @@ struct Tile {
 
 /// What executing a tile gives. The per-output vectors are rows x columns.
 struct TileResult {
-  std::vector<formats::NarrowExact> outputs;  ///< the datapath's results, before scales
+  std::vector<formats::NarrowExact> outputs;  ///< the datapath's results, before scales; empty where `numbers` is filled
+  std::vector<double> numbers;                ///< instead, where every result is a binary64 (infinities, NaN and -0 included)
   std::vector<char> overflowed;               ///< at least one product or sum overflow
   std::vector<char> tiny;                     ///< some inexact result was tiny after rounding (IEEE 754 7.5), where watched
   EventCounts events;                         ///< the counts of roundings; those of outputs are left to the caller
   double max_abs_product = 0;                 ///< finite ones, rounded to binary64
   double max_abs_partial = 0;
+
+  [[nodiscard]] formats::NarrowExact output(std::size_t i) const {
+    return numbers.empty() ? outputs[i] : formats::from_double<formats::UInt128>(numbers[i]);
+  }
+};
+
+/// What is known of the values that one operand takes in a layer, zeros aside; proofs of exactness rest on it.
+struct OperandFacts {
+  int precision = 0;       ///< significand bits that hold each of them; 0: all are zero
+  int lowest = 0;          ///< the smallest exponent of a last significant bit: every one is a multiple of 2^lowest
+  int highest = 0;         ///< floor(log2) of the largest magnitude
+  bool nonfinite = false;  ///< infinities or NaN among them
+};
+
+/// The operands as the datapath sees them in a layer: quantized where it quantizes, before scales.
+struct LayerFacts {
+  OperandFacts a, b;
+  std::int64_t k = 0;
+  int a_emin = 0, b_emin = 0;    ///< as in Tile
+  bool has_accumulator = false;  ///< a C enters
 };
 
 class Executor {
@@ -47,8 +69,9 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual std::string_view meaning() const = 0;
-  /// True only where every bit and every count equals the interpreter's, whatever the operands.
-  [[nodiscard]] virtual bool supports(const Datapath& datapath) const = 0;
+  /// Why it cannot be proved that every bit and every count equals the interpreter's for such operands, in a few words; empty where it is
+  /// proved.
+  [[nodiscard]] virtual std::string refusal(const Datapath& datapath, const LayerFacts& facts) const = 0;
   virtual void run(const Datapath& datapath, const Tile& tile, TileResult& result) const = 0;
 };
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "formats/round.h"
-#include "sim/executor.h"
+#include "sim/interpreter.h"
 #include "sim/interpreter_levels.h"
 
 namespace accsim::sim {
@@ -148,7 +148,7 @@ class Interpreter final : public Executor {
   [[nodiscard]] std::string_view meaning() const override {
     return "exact integers, one rounding at a time; runs every datapath and defines its bits";
   }
-  [[nodiscard]] bool supports(const Datapath& /*datapath*/) const override { return true; }
+  [[nodiscard]] std::string refusal(const Datapath& /*datapath*/, const LayerFacts& /*facts*/) const override { return {}; }
 
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override {
     const Roundings roundings(datapath, tile.k);
@@ -189,10 +189,9 @@ class Interpreter final : public Executor {
 
 }  // namespace
 
-std::span<const Executor* const> executors() {
-  static const Interpreter interpreter;
-  static constexpr std::array<const Executor*, 1> all = {&interpreter};
-  return all;
+const Executor& interpreter() {
+  static const Interpreter the_interpreter;
+  return the_interpreter;
 }
 
 }  // namespace accsim::sim

@@ -12,6 +12,7 @@
 #include "formats/round.h"
 #include "sim/error_sums.h"
 #include "sim/integer_bounds.h"
+#include "sim/operand_facts.h"
 #include "sim/quantize.h"
 #include "sim/tile_pack.h"
 
@@ -59,7 +60,6 @@ class LayerRun {
         problem_(problem),
         options_(options),
         lowering_(*problem.lowering),
-        executor_(choose_executor(datapath, options)),
         last_level_(datapath.last_level().rounded_format(), datapath.last_level().rounding) {
     const auto pass = static_cast<std::uint32_t>(problem.pass);
     quantized_a_ = quantize_operand(*problem.a, datapath.a, options.seed, {.output = 0, .layer = problem.layer, .pass = pass, .site = 14});
@@ -73,6 +73,13 @@ class LayerRun {
       range_b_ = *integer_range(*problem.b, datapath.b);
     }
     order_ = term_order(datapath, lowering_.k);
+    const LayerFacts facts{.a = operand_facts(*a_.seen),
+                           .b = operand_facts(*b_.seen),
+                           .k = lowering_.k,
+                           .a_emin = emin_of(*problem.a, datapath.a),
+                           .b_emin = emin_of(*problem.b, datapath.b),
+                           .has_accumulator = problem.bias != nullptr};
+    chosen_ = choose_executor(datapath, facts, options.executor);
   }
 
   LayerResult run() {
@@ -111,7 +118,8 @@ class LayerRun {
   }
 
   void prepare(LayerResult& result) const {
-    result.executor = executor_.name();
+    result.executor = chosen_.executor->name();
+    result.refusals = chosen_.refusals;
     result.outputs = lowering_.m * lowering_.n * lowering_.batch;
     result.macs = result.outputs * lowering_.k;
     const bool no_codes = formats::underflow_of(datapath_.result_rounding(), datapath_.result_format()) == formats::Underflow::none;
@@ -191,7 +199,7 @@ class LayerRun {
               .pass = static_cast<std::uint32_t>(problem_.pass),
               .arrays = arrays};
     TileResult tile_result;
-    executor_.run(datapath_, tile, tile_result);
+    chosen_.executor->run(datapath_, tile, tile_result);
     part.events.merge(tile_result.events);
     part.max_abs_product = std::max(part.max_abs_product, tile_result.max_abs_product);
     part.max_abs_partial = std::max(part.max_abs_partial, tile_result.max_abs_partial);
@@ -263,7 +271,7 @@ class LayerRun {
   void one_output(const TilePlace& place, std::int64_t r, std::int64_t c, const PackedRows& a, const PackedRows& b, const Exact& scale,
                   const TileResult& tile_result, std::size_t i, const Exact& accumulator, Part& part, LayerResult& result,
                   std::int64_t index) const {
-    const NarrowExact& y = tile_result.outputs[i];
+    const NarrowExact y = tile_result.output(i);
     OutputValues values;
     values.y = widened(y);
     values.sum = dot(a.seen, b.seen, a.seen_exact, b.seen_exact, r, c);
@@ -400,7 +408,7 @@ class LayerRun {
   const LayerProblem& problem_;
   const SimulateOptions& options_;
   const Lowering& lowering_;
-  const Executor& executor_;
+  ChosenExecutor chosen_;
   formats::Rounder last_level_;
   QuantizedOperand quantized_a_, quantized_b_;
   PassOperand a_, b_;
@@ -410,15 +418,6 @@ class LayerRun {
 };
 
 }  // namespace
-
-const Executor& choose_executor(const Datapath& datapath, const SimulateOptions& options) {
-  if (options.executor != nullptr) return *options.executor;
-  const std::span<const Executor* const> all = executors();
-  for (std::size_t i = all.size(); i-- > 1;) {
-    if (all[i]->supports(datapath)) return *all[i];
-  }
-  return *all[0];
-}
 
 LayerResult simulate(const Datapath& datapath, const LayerProblem& problem, const SimulateOptions& options) {
   return LayerRun(datapath, problem, options).run();

@@ -23,7 +23,7 @@ struct LayerProblem {
 
 struct SimulateOptions {
   int threads = 1;
-  const Executor* executor = nullptr;  ///< null: the fastest that supports the datapath
+  const Executor* executor = nullptr;  ///< null: the preferred one that does not refuse
   std::uint64_t seed = 0;
   bool keep_output = false, keep_reference = false;
   std::function<void(std::int64_t macs)> progress;  ///< called from one thread at a time with the MACs done since the last call
@@ -35,14 +35,12 @@ struct LayerResult {
   EventCounts events;
   std::int64_t outputs = 0, macs = 0;
   std::string_view executor;
+  std::string refusals;                                ///< why the executors preferred to it did not run, "NAME: REASON; ..."
   double simulate_seconds = 0, reference_seconds = 0;  ///< added over the threads, divided by their number
   std::vector<double> output, reference;               ///< real units, natural shape, where kept
   std::vector<std::uint64_t> output_code;
   int code_words = 1;  ///< 64-bit words a code; 0 where the result has no codes (underflow none)
 };
-
-/// The executor that would run the datapath.
-const Executor& choose_executor(const Datapath& datapath, const SimulateOptions& options);
 
 /// The same result, to the last bit, for every number of threads and every executor.
 LayerResult simulate(const Datapath& datapath, const LayerProblem& problem, const SimulateOptions& options);

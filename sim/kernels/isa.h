@@ -1,0 +1,27 @@
+// Instruction sets that kernels are compiled for, and which of them this machine has.
+#pragma once
+
+#include <string_view>
+
+namespace accsim::sim::kernels {
+
+/// Each kernel's one source is compiled once per instruction set, in a translation unit of its own, and chosen at run time.
+enum class Isa {
+  baseline,  ///< what the compiler takes without flags (x86-64: SSE2)
+  avx2,      ///< x86-64-v3
+  avx512,    ///< x86-64-v4
+};
+
+constexpr std::string_view name_of(Isa isa) {
+  switch (isa) {
+    case Isa::baseline: return "baseline";
+    case Isa::avx2: return "avx2";
+    case Isa::avx512: return "avx512";
+  }
+  return "";
+}
+
+/// True where this machine runs code compiled for it. AVX2 and AVX-512 are there only in x86-64 builds.
+bool host_has(Isa isa);
+
+}  // namespace accsim::sim::kernels

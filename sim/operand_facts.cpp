@@ -1,0 +1,85 @@
+#include "sim/operand_facts.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "formats/error.h"
+
+namespace accsim::sim {
+namespace {
+
+/// Gathers the facts of nonzero values; binary64 is looked at as bits.
+class Gather {
+ public:
+  void see(double value) {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    const int field = static_cast<int>((bits >> 52) & 0x7FF);
+    std::uint64_t significand = bits & 0xFFFFFFFFFFFFFULL;
+    if (field == 0x7FF) {
+      facts_.nonfinite = true;
+      return;
+    }
+    if (field != 0) significand |= 1ULL << 52;
+    if (significand == 0) return;
+    const int base = std::max(field, 1) - 1075;
+    see(base + std::countr_zero(significand), base + 63 - std::countl_zero(significand));
+  }
+  void see(const formats::Exact& x) {
+    if (!x.is_finite()) facts_.nonfinite = true;
+    if (!x.is_nonzero_finite()) return;
+    see(x.exponent + static_cast<int>(boost::multiprecision::lsb(x.significand)), log2_floor(x));
+  }
+  [[nodiscard]] const OperandFacts& facts() const { return facts_; }
+
+ private:
+  void see(int lowest, int highest) {
+    facts_.lowest = facts_.precision == 0 ? lowest : std::min(facts_.lowest, lowest);
+    facts_.highest = facts_.precision == 0 ? highest : std::max(facts_.highest, highest);
+    facts_.precision = std::max(facts_.precision, highest - lowest + 1);
+  }
+  OperandFacts facts_;
+};
+
+template <class Word>
+void see_all(Gather& gather, const Coded<Word>& coded) {
+  std::vector<char> used(coded.values.size(), 0);
+  for (const Word code : coded.codes) used[code] = 1;
+  for (std::size_t code = 0; code < used.size(); ++code) {
+    if (used[code] != 0) gather.see(coded.values[code]);
+  }
+}
+template <class T>
+void see_all(Gather& gather, const std::vector<T>& values) {
+  for (const T& value : values) gather.see(value);
+}
+
+}  // namespace
+
+OperandFacts operand_facts(const Values& values) {
+  Gather gather;
+  std::visit([&](const auto& stored) { see_all(gather, stored); }, values.storage());
+  return gather.facts();
+}
+
+ChosenExecutor choose_executor(const Datapath& datapath, const LayerFacts& facts, const Executor* forced) {
+  if (forced != nullptr) {
+    const std::string reason = forced->refusal(datapath, facts);
+    if (!reason.empty())
+      throw InputError("--executor " + std::string(forced->name()),
+                       "not proved exact for datapath \"" + datapath.name + "\" here: " + reason, "auto, interpreter");
+    return {forced, {}};
+  }
+  ChosenExecutor chosen;
+  const std::span<const Executor* const> all = executors();
+  for (std::size_t i = all.size(); i-- > 0;) {
+    const std::string reason = all[i]->refusal(datapath, facts);
+    if (reason.empty()) {
+      chosen.executor = all[i];
+      break;
+    }
+    chosen.refusals += (chosen.refusals.empty() ? "" : "; ") + std::string(all[i]->name()) + ": " + reason;
+  }
+  return chosen;
+}
+
+}  // namespace accsim::sim
