@@ -1,5 +1,4 @@
 // accsim run: replays the layers of a trace through a datapath and reports.
-#include <fnmatch.h>
 #include <omp.h>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/document.h"
+#include "cli/layer_selection.h"
 #include "cli/progress.h"
 #include "cli/run_report.h"
 #include "formats/error.h"
@@ -25,8 +25,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 struct RunOptions {
   DatapathOptions datapath;
   std::string trace;
-  std::vector<std::string> layer_globs;
-  std::vector<std::string> passes{"fprop"};
+  LayerSelection selection;
   int threads = 0;
   std::string executor;
   std::uint64_t seed = 0;
@@ -36,64 +35,6 @@ struct RunOptions {
   ProgressMode progress = ProgressMode::automatic;
 };
 
-std::string_view name_of(Pass pass) {
-  switch (pass) {
-    case Pass::fprop: return "fprop";
-    case Pass::dgrad: return "dgrad";
-    case Pass::wgrad: return "wgrad";
-  }
-  return "";
-}
-
-struct Job {
-  const traces::LayerInfo* layer;
-  Pass pass;
-};
-
-std::vector<const traces::LayerInfo*> selected_layers(const traces::TraceFile& trace, const std::vector<std::string>& globs) {
-  std::vector<const traces::LayerInfo*> selected;
-  std::vector<bool> used(globs.size(), false);
-  for (const traces::LayerInfo& layer : trace.layers()) {
-    bool wanted = globs.empty();
-    for (std::size_t i = 0; i < globs.size(); ++i) {
-      if (fnmatch(globs[i].c_str(), layer.name.c_str(), 0) != 0) continue;
-      wanted = true;
-      used[i] = true;
-    }
-    if (wanted) selected.push_back(&layer);
-  }
-  std::vector<std::string> names;
-  std::string list;
-  for (const traces::LayerInfo& layer : trace.layers()) {
-    names.push_back(layer.name);
-    if (names.size() <= 8) list += (list.empty() ? "" : ", ") + layer.name;
-  }
-  if (names.size() > 8) list += ", ... (" + std::to_string(names.size()) + " in all)";
-  for (std::size_t i = 0; i < globs.size(); ++i) {
-    if (!used[i])
-      throw InputError(trace.path().string() + ": --layer", "no layer matches \"" + globs[i] + "\"", list + nearest_names(globs[i], names));
-  }
-  return selected;
-}
-
-std::vector<Job> jobs_of(const traces::TraceFile& trace, const RunOptions& options) {
-  const std::string& wanted = options.passes.back();
-  std::vector<Job> jobs;
-  std::string missing;
-  for (const traces::LayerInfo* layer : selected_layers(trace, options.layer_globs)) {
-    for (const Pass pass : {Pass::fprop, Pass::dgrad, Pass::wgrad}) {
-      if (wanted != "all" && wanted != name_of(pass)) continue;
-      if (traces::TraceFile::has_pass(*layer, pass)) jobs.push_back({layer, pass});
-      else if (wanted != "all") missing = layer->name;
-    }
-  }
-  if (jobs.empty())
-    throw InputError(trace.path().string() + ": layer \"" + missing + "\"", "no grad_output, so no " + wanted,
-                     "a layer with grad_output, or --pass fprop");
-  if (!missing.empty()) spdlog::warn("layers without grad_output are left out of {}, among them \"{}\"", wanted, missing);
-  return jobs;
-}
-
 const sim::Executor* executor_named(const std::string& name) {
   if (name.empty() || name == "auto") return nullptr;
   std::string accepted = "auto";
@@ -102,20 +43,6 @@ const sim::Executor* executor_named(const std::string& name) {
     if (executor->name() == name) return executor;
   }
   throw UsageError("--executor " + name + ": unknown; accepted: " + accepted);
-}
-
-/// No two outputs, and no output and the trace, may be one file.
-void check_distinct(const std::string& trace, const std::vector<std::pair<std::string, std::filesystem::path>>& outputs) {
-  std::error_code error;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const auto& [option, path] = outputs[i];
-    if (path.empty()) continue;
-    if (path == std::filesystem::weakly_canonical(trace, error))
-      throw InputError(option + " " + path.string(), "the trace itself", "another file");
-    for (std::size_t j = 0; j < i; ++j) {
-      if (path == outputs[j].second) throw UsageError(option + " and " + outputs[j].first + " name the same file, " + path.string());
-    }
-  }
 }
 
 class Run {
@@ -128,7 +55,7 @@ class Run {
     const sim::Datapath datapath = sim::find_datapath(options_.datapath.acc, options_.datapath.overrides);
     const sim::Executor* executor = executor_named(options_.executor);
     const traces::TraceFile trace(options_.trace);
-    const std::vector<Job> jobs = jobs_of(trace, options_);
+    const std::vector<Job> jobs = jobs_of(trace, options_.selection);
     std::int64_t total_macs = 0;
     for (const Job& job : jobs) total_macs += trace.check(*job.layer, job.pass);
     const Document json(options_.json);
@@ -246,11 +173,7 @@ void add_run(CLI::App& app, Action& action) {
               "--json - --out results.h5 --save output,reference");
   run->add_option("--trace", options->trace, "HDF5 file of layers, accsim-trace/1")->required();
   add_datapath_options(*run, options->datapath);
-  run->add_option("--layer", options->layer_globs, "Only layers whose name matches this pattern (repeatable)")->allow_extra_args(false);
-  run->add_option("--pass", options->passes, "fprop, dgrad, wgrad or all")
-      ->check(CLI::IsMember({"fprop", "dgrad", "wgrad", "all"}))
-      ->expected(1)
-      ->default_str("fprop");
+  add_layer_options(*run, options->selection);
   run->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
   run->add_option("--executor", options->executor, "Force an executor of `accsim list executors`");
   run->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");

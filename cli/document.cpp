@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "cli/command.h"
 #include "formats/error.h"
 
 namespace accsim::cli {
@@ -42,6 +43,19 @@ void Document::write(const std::function<void(std::ostream&)>& writer) const {
     }
   }
   if (replaces_) fs::rename(file_path, target_);
+}
+
+void check_distinct(const std::string& trace, const std::vector<std::pair<std::string, std::filesystem::path>>& outputs) {
+  std::error_code error;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto& [option, path] = outputs[i];
+    if (path.empty()) continue;
+    if (path == std::filesystem::weakly_canonical(trace, error))
+      throw InputError(option + " " + path.string(), "the trace itself", "another file");
+    for (std::size_t j = 0; j < i; ++j) {
+      if (path == outputs[j].second) throw UsageError(option + " and " + outputs[j].first + " name the same file, " + path.string());
+    }
+  }
 }
 
 }  // namespace accsim::cli

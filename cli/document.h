@@ -5,6 +5,8 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace accsim::cli {
 
@@ -24,5 +26,8 @@ class Document {
   std::filesystem::path target_;
   bool replaces_ = true;
 };
+
+/// No two outputs, and no output and the trace, may be one file; each output is its option and its target (empty: none).
+void check_distinct(const std::string& trace, const std::vector<std::pair<std::string, std::filesystem::path>>& outputs);
 
 }  // namespace accsim::cli

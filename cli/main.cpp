@@ -36,6 +36,7 @@ int run_program(int argc, char** argv) {
   set_example(app, "accsim run --acc fp12 --trace traces/samples/layer3.h5");
   Action action;
   add_run(app, action);
+  add_bounds(app, action);
   add_info(app, action);
   add_list(app, action);
   add_show(app, action);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/run_report.h"
+#include "cli/table_text.h"
 
 namespace accsim::cli {
 namespace {
@@ -38,13 +39,6 @@ std::string csv_value(const StatisticValue& value) {
     }
   };
   return std::visit(Visitor{}, value);
-}
-
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
 }
 
 /// Calls use(row, value) for every statistic that the layer has.

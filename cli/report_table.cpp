@@ -6,56 +6,16 @@
 #include <numeric>
 
 #include "cli/run_report.h"
+#include "cli/table_text.h"
 
 namespace accsim::cli {
 namespace {
 
 using sim::Event;
 
-/// A count in at most 8 characters: exact up to eight digits, then with a letter.
-std::string count(std::int64_t value) {
-  if (value < 100000000) return std::to_string(value);
-  double scaled = static_cast<double>(value);
-  std::size_t letter = 0;
-  for (; scaled >= 999.5 && letter < 4; ++letter) scaled /= 1000;
-  return fmt::format("{:.4g}{}", scaled, std::string_view(" kMGT").substr(letter, 1));
-}
-
-/// A quantity in three digits and a letter.
-std::string rough(std::int64_t value) {
-  if (value < 10000) return std::to_string(value);
-  double scaled = static_cast<double>(value);
-  std::size_t letter = 0;
-  for (; scaled >= 999.5 && letter < 4; ++letter) scaled /= 1000;
-  return fmt::format("{:#.3g}{}", scaled, std::string_view(" kMGT").substr(letter, 1));
-}
-
 std::string decibels(const sim::StatisticValue& value) {
   if (const auto* db = std::get_if<double>(&value)) return std::isinf(*db) ? (*db > 0 ? "exact" : "-inf") : fmt::format("{:.2f}", *db);
   return "-";
-}
-
-/// Number of code points of UTF-8 text.
-std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-/// The name in `width` columns; the middle of a long one is left out, since its ends tell most.
-std::string fitted(const std::string& name, std::size_t width) {
-  std::string shown = name;
-  if (columns_of(name) > width) {
-    std::vector<std::string> points;
-    for (const char c : name) {
-      if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) points.emplace_back();
-      points.back() += c;
-    }
-    const std::size_t tail = (width - 2) * 2 / 3;
-    const std::size_t head = width - 2 - tail;
-    shown = std::accumulate(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(head), std::string{}) + "..";
-    shown = std::accumulate(points.end() - static_cast<std::ptrdiff_t>(tail), points.end(), shown);
-  }
-  return shown + std::string(width - std::min(width, columns_of(shown)), ' ');
 }
 
 const sim::StatisticValue& statistic(const LayerReport& layer, sim::StatisticGroup group, std::string_view name) {

@@ -78,6 +78,7 @@ struct OutputConversion {
   std::optional<formats::Format> format;  ///< unset: none
   formats::RoundingSpec rounding;
   int shift = 0;
+  std::optional<int> sticky_bits;  ///< bits that the rounding sees below the first one dropped; unset: all
 };
 
 struct Datapath {

@@ -132,6 +132,8 @@ void check_datapath(const Datapath& d) {
   for (std::size_t i = 0; i < d.levels.size(); ++i) check_level("reduction." + std::to_string(i), d.levels[i]);
   if (d.accumulator.format || d.accumulator.rounding) check_rounding("accumulator", d.accumulator_format(), d.accumulator_rounding());
   if (d.output.format) check_rounding("output", *d.output.format, d.output.rounding);
+  if (d.output.sticky_bits && d.output.format->as_fixed() == nullptr)
+    throw InputError("output: sticky_bits", "with format " + d.output.format->name, "a fixed-point format beside it, or no sticky_bits");
   if (std::abs(d.output.shift) > 1 << 14) throw InputError("output: shift", std::to_string(d.output.shift), "-16384..16384");
 }
 

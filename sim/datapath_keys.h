@@ -21,7 +21,7 @@ inline constexpr std::array<std::string_view, 10> operand_keys = {"a",       "b"
                                                                   "a_scale", "b_rounding", "b_overflow", "b_underflow", "b_scale"};
 inline constexpr std::array<std::string_view, 5> product_keys = {"format", "rounding", "overflow", "underflow", "permute"};
 inline constexpr std::array<std::string_view, 5> accumulator_keys = {"initial", "format", "rounding", "overflow", "underflow"};
-inline constexpr std::array<std::string_view, 5> output_keys = {"format", "rounding", "overflow", "underflow", "shift"};
+inline constexpr std::array<std::string_view, 6> output_keys = {"format", "rounding", "overflow", "underflow", "shift", "sticky_bits"};
 
 /// The keys that every level takes.
 inline constexpr std::array<std::string_view, 7> common_level_keys = {"kind",     "terms",    "format",   "round_to",

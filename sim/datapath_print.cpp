@@ -146,6 +146,7 @@ std::string to_toml(const Datapath& d) {
     w.string("format", d.output.format->name);
     w.rounding(d.output.rounding, *d.output.format);
     w.line("shift", std::to_string(d.output.shift));
+    if (d.output.sticky_bits) w.line("sticky_bits", std::to_string(*d.output.sticky_bits));
   }
   return std::move(w).text();
 }

@@ -210,6 +210,7 @@ Datapath read_datapath(const toml::table& root) {
   if (!d.output.format && root.contains("output") && !d.levels.empty()) d.output.format = d.levels.back().format;
   d.output.rounding = output.rounding({});
   d.output.shift = static_cast<int>(output.integer("shift", -(1 << 14), 1 << 14).value_or(0));
+  if (const auto bits = output.integer("sticky_bits", 0, 1 << 14)) d.output.sticky_bits = static_cast<int>(*bits);
   return d;
 }
 

@@ -4,6 +4,7 @@
 #include "formats/round.h"
 #include "sim/interpreter.h"
 #include "sim/interpreter_levels.h"
+#include "sim/output_conversion.h"
 
 namespace accsim::sim {
 namespace {
@@ -50,7 +51,7 @@ class OutputRun {
     if (datapath_.accumulator.last) result = add_initial_last(result);
     if (roundings_.output) {
       RandomSite random = site(13, datapath_.output.rounding);
-      result = (*roundings_.output)(scaled(result, -datapath_.output.shift), random.next()).value;
+      result = converted(datapath_.output, *roundings_.output, result, random.next());
     }
     return narrowed(result);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "formats/round.h"
+#include "sim/cut.h"
 #include "sim/datapath.h"
 #include "sim/random_site.h"
 #include "sim/statistics.h"
@@ -277,18 +278,6 @@ class LevelRun {
     counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
     counts_.events[Event::invalid] += r.events.invalid;
     return std::move(r.value);
-  }
-
-  /// The value without what lies below 2^lsb: toward zero, or down.
-  static Value cut_below(const Value& x, int lsb, Align align) {
-    const int drop = lsb - x.exponent;
-    if (drop <= 0) return x;
-    Value result = x;
-    result.significand = formats::shifted_right(x.significand, drop);
-    if (align == Align::rd && x.negative && formats::low_bits(x.significand, drop) != 0)
-      result.significand = formats::added(result.significand, U{1});
-    result.exponent = lsb;
-    return result.significand == 0 ? Value::zero(x.negative) : result;
   }
 
   /// A register wide enough for the exact sum (Kulisch), or of `width` bits with its last at 2^lsb, which drops what is finer

@@ -328,13 +328,11 @@ class LayerRun {
       return exact_ ? exacts[at] : formats::from_double<Wide>(doubles[at]);
     };
     if (place.row == 0) {
-      std::vector<Exact> weights(k);
+      std::vector<Wide> weights(k);
       for (std::int64_t c = 0; c < place.columns; ++c) {
-        for (std::size_t i = 0; i < k; ++i) weights[i] = exact_operand(b.seen, b.seen_exact, static_cast<std::size_t>(c) * k + i);
-        const GuaranteedWidths w = guaranteed_widths(range_a_, range_b_, weights);
-        part.guaranteed.datatype = std::max(part.guaranteed.datatype, w.datatype);
-        part.guaranteed.l1 = std::max(part.guaranteed.l1, w.l1);
-        part.guaranteed.range = std::max(part.guaranteed.range, w.range);
+        for (std::size_t i = 0; i < k; ++i)
+          weights[i] = units(exact_operand(b.seen, b.seen_exact, static_cast<std::size_t>(c) * k + i), range_b_.spacing_exponent);
+        part.guaranteed.merge(guaranteed_widths(range_a_, range_b_, weights));
       }
     }
     const int unit = range_a_.spacing_exponent + range_b_.spacing_exponent;
@@ -369,9 +367,7 @@ class LayerRun {
     whole.max_abs_product = std::max(whole.max_abs_product, part.max_abs_product);
     whole.max_abs_partial = std::max(whole.max_abs_partial, part.max_abs_partial);
     whole.max_abs_output = std::max(whole.max_abs_output, part.max_abs_output);
-    whole.guaranteed.datatype = std::max(whole.guaranteed.datatype, part.guaranteed.datatype);
-    whole.guaranteed.l1 = std::max(whole.guaranteed.l1, part.guaranteed.l1);
-    whole.guaranteed.range = std::max(whole.guaranteed.range, part.guaranteed.range);
+    whole.guaranteed.merge(part.guaranteed);
     whole.observed = std::max(whole.observed, part.observed);
     whole.simulate_seconds += part.simulate_seconds;
     whole.reference_seconds += part.reference_seconds;

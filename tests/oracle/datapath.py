@@ -76,7 +76,7 @@ class Datapath:
         entered_level = {**table['reduction'][0 if self.initial == 'first' else -1], 'round_to': None}
         self.c_entry = Conversion({k: v for k, v in accumulator.items() if v and k != 'initial'}, entered_level.items(), SITE_C)
         output = {k: v for k, v in (table.get('output') or {}).items() if v}
-        self.shift = output.get('shift', 0)
+        self.shift, self.sticky_bits = output.get('shift', 0), output.pop('sticky_bits', None)
         if self.shift or output.get('format') or output.get('rounding'):
             self.output = Conversion({'format': table['reduction'][-1]['format'], **output}, site=SITE_OUTPUT)
         else:
@@ -363,6 +363,9 @@ def evaluate(datapath, a, b, terms, randoms, c=None):
         o = datapath.output
         generator = o.generator(randoms)
         shifted = result.value if is_special(result.value) else result.value / Fraction(2) ** datapath.shift
+        if datapath.sticky_bits is not None:         # what lies below the sticky bits is shifted out, two's complement
+            grid = Fraction(2) ** (-o.round_to.f - 1 - datapath.sticky_bits)
+            shifted = shifted // grid * grid
         result.value = round_number(shifted, o.round_to, o.rounding, o.overflow, o.underflow,
                                     generator.next() if generator else None)[0]
     return result

@@ -35,8 +35,10 @@ std::vector<Exact> wholes(const std::vector<int>& values) {
   return all;
 }
 
+std::vector<Wide> weights(const std::vector<int>& values) { return {values.begin(), values.end()}; }
+
 int datatype_bound(const char* a, const char* b, int k) {
-  return guaranteed_widths(range_of(a), range_of(b), wholes(std::vector<int>(static_cast<std::size_t>(k), 1))).datatype;
+  return guaranteed_widths(range_of(a), range_of(b), weights(std::vector<int>(static_cast<std::size_t>(k), 1))).datatype;
 }
 
 Datapath levels(const std::string& toml) { return parse_datapath(toml, "test"); }
@@ -73,23 +75,23 @@ TEST_CASE("the data-type bound is that of the table: K 2^(N-s) 2^(M-1) <= 2^(P-1
 
 TEST_CASE("the L1 bound is |q|_1 2^(N-s) <= 2^(P-1)-1") {
   // |q|_1 = 5: 5 * 128 = 640 <= 1023, so 11 bits; unsigned inputs 5 * 256 = 1280 <= 2047, 12 bits.
-  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), wholes({3, -2})).l1 == 11);
-  CHECK(guaranteed_widths(range_of("uint8"), range_of("int8"), wholes({3, -2})).l1 == 12);
+  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), weights({3, -2})).l1 == 11);
+  CHECK(guaranteed_widths(range_of("uint8"), range_of("int8"), weights({3, -2})).l1 == 12);
   // 8 * 128 = 1024 > 1023: 12 bits.
-  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), wholes({4, -4})).l1 == 12);
+  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), weights({4, -4})).l1 == 12);
 }
 
 TEST_CASE("the range bound is that of the extreme inputs") {
   // int8: hi = 3*127 + 2*128 = 637, lo = -3*128 - 2*127 = -638: 11 bits.
-  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), wholes({3, -2})).range == 11);
+  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), weights({3, -2})).range == 11);
   // uint8: hi = 3*255 = 765, lo = -2*255 = -510: 11 bits; all positive 5*255 = 1275: 12 bits.
-  CHECK(guaranteed_widths(range_of("uint8"), range_of("int8"), wholes({3, -2})).range == 11);
-  CHECK(guaranteed_widths(range_of("uint8"), range_of("int8"), wholes({3, 2})).range == 12);
+  CHECK(guaranteed_widths(range_of("uint8"), range_of("int8"), weights({3, -2})).range == 11);
+  CHECK(guaranteed_widths(range_of("uint8"), range_of("int8"), weights({3, 2})).range == 12);
   // 4, -4 in int8: hi = 4*127 + 4*128 = 1020, lo = -1020: 11 bits, one fewer than L1.
-  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), wholes({4, -4})).range == 11);
+  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), weights({4, -4})).range == 11);
   // -8 in int8: hi = 1024, lo = -1016: 12 bits; +8: hi = 1016, lo = -1024: 11 bits.
-  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), wholes({-8})).range == 12);
-  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), wholes({8})).range == 11);
+  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), weights({-8})).range == 12);
+  CHECK(guaranteed_widths(range_of("int8"), range_of("int8"), weights({8})).range == 11);
 }
 
 TEST_CASE("an operand's integers are codes less the zero point") {
