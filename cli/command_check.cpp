@@ -42,7 +42,8 @@ class Check {
     if (compares("product") && !datapath_.product.format)
       throw InputError(o.vectors + ": column product", "products of datapath \"" + datapath_.name + "\" are exact", "acc_out, flags");
     if (!datapath_.a.format || !datapath_.b.format) {
-      throw UsageError("datapath \"" + datapath_.name + "\" takes operands as traced, which have no codes; give --in or --in-a and --in-b");
+      throw UsageError("datapath \"" + datapath_.name +
+                       "\" takes operands as traced or in blocks, which have no codes of their own; give --in or --in-a and --in-b");
     }
     models_.emplace("", sim::IssueModel(datapath_));
     if (file_.has_acc_in && !plain().has_accumulator())

@@ -59,31 +59,6 @@ int scale_exponent(const NarrowExact& amax, const BlockFormat& f) {
   return 0;
 }
 
-Block nan_block(std::size_t size, const BlockFormat& f) {
-  Block block;
-  block.scale = NarrowExact::not_a_number();
-  block.scale_code = encode(block.scale, f.scale);
-  block.codes.assign(size, 0);
-  block.elements.assign(size, NarrowExact::not_a_number());
-  return block;
-}
-
-void add_element(Block& block, const NarrowExact& value, const BlockFormat& f) {
-  block.codes.push_back(encode(value, f.element));
-  block.elements.push_back(value);
-}
-
-Block mx_block(std::span<const double> values, const BlockFormat& f, const Rounder& to_element) {
-  const double amax = largest_magnitude(values);
-  const int e = amax == 0 ? least_scale_exponent : std::max(scale_exponent(from_double<UInt128>(amax), f), least_scale_exponent);
-  if (e > largest_scale_exponent) return nan_block(values.size(), f);
-  Block block;
-  block.scale = {.exponent = e, .significand = 1};
-  block.scale_code = encode(block.scale, f.scale);
-  for (const double value : values) add_element(block, to_element(scaled(from_double<UInt128>(value), -e)).value, f);
-  return block;
-}
-
 /// Binary32 arithmetic, to nearest even, whatever the host's rounding mode is.
 class Binary32 {
  public:
@@ -103,38 +78,6 @@ class Binary32 {
 };
 
 NarrowExact whole(unsigned n) { return {.significand = n}; }
-
-/// The tensor's scales, and the blocks below them.
-class Nvfp4 {
- public:
-  Nvfp4(const BlockFormat& f, double tensor_amax)
-      : f_(f), to_element_(f.element, f.rounding), to_scale_(f.scale, {.overflow = Overflow::saturate}) {
-    const NarrowExact amax = arithmetic_.rounded(from_double<UInt128>(tensor_amax));
-    encode_ = amax.is_zero() ? whole(1) : arithmetic_.over(whole(448 * 6), amax);
-    if (encode_.is_zero()) encode_ = whole(1);
-    decode_ = arithmetic_.over(whole(1), encode_);
-  }
-  [[nodiscard]] const NarrowExact& decoding_scale() const { return decode_; }
-
-  [[nodiscard]] Block block(std::span<const double> values) const {
-    const NarrowExact amax = arithmetic_.rounded(from_double<UInt128>(largest_magnitude(values)));
-    Block block;
-    block.scale = to_scale_(arithmetic_.times(arithmetic_.over(amax, whole(6)), encode_)).value;
-    block.scale_code = encode(block.scale, f_.scale);
-    const NarrowExact enc = arithmetic_.over(whole(1), arithmetic_.times(block.scale, decode_));
-    for (const double value : values) {
-      const NarrowExact x = arithmetic_.rounded(from_double<UInt128>(value));
-      add_element(block, to_element_(arithmetic_.times(x, enc)).value, f_);
-    }
-    return block;
-  }
-
- private:
-  const BlockFormat& f_;
-  Binary32 arithmetic_;
-  Rounder to_element_, to_scale_;
-  NarrowExact encode_, decode_;
-};
 
 }  // namespace
 
@@ -179,11 +122,8 @@ BlockFormat parse_block_format(std::string_view text) {
     const std::size_t equals = part.find('=');
     const std::string key(trimmed(part.substr(0, equals)));
     const std::string value(equals == std::string::npos ? "" : trimmed(std::string_view(part).substr(equals + 1)));
-    if (key == "rounding") {
-      parse_rounding(value, f.rounding);
-      if (f.rounding.mode == Rounding::sr) refuse(text, "rounding=" + value, "rne, rna, rz, ru, rd, ro");
-    } else if (f.rule == ScaleRule::nvfp4) {
-      refuse(text, "\"" + part + "\" with nvfp4, whose scales and blocks are fixed", "rounding");
+    if (f.rule == ScaleRule::nvfp4) {
+      refuse(text, "\"" + part + "\" with nvfp4, whose scales and blocks are fixed", "nvfp4 alone");
     } else if (key == "block") {
       const auto n = parse_integer(value);
       if (!n || *n < 1 || *n > 65536) refuse(text, "block=" + value, "1 to 65536");
@@ -195,16 +135,22 @@ BlockFormat parse_block_format(std::string_view text) {
       else if (value == "rceil") f.rule = ScaleRule::rceil;
       else refuse(text, "scale=" + value, "floor, ceil, even, rceil");
     } else {
-      refuse(text, "\"" + part + "\"", "scale=floor|ceil|even|rceil, block=N, rounding=rne|rna|rz|ru|rd|ro");
+      refuse(text, "\"" + part + "\"", "scale=floor|ceil|even|rceil, block=N");
     }
   }
   return f;
 }
 
 std::string spelling(const BlockFormat& f) {
-  std::string text = f.name.substr(0, f.name.find(':'));
-  if (f.rule == ScaleRule::nvfp4) return text + ":rounding=" + rounding_spelling(f.rounding);
-  return text + ":scale=" + name_of(f.rule) + ",block=" + std::to_string(f.block) + ",rounding=" + rounding_spelling(f.rounding);
+  const std::string text = f.name.substr(0, f.name.find(':'));
+  if (f.rule == ScaleRule::nvfp4) return text;
+  return text + ":scale=" + name_of(f.rule) + ",block=" + std::to_string(f.block);
+}
+
+void check_combination(const BlockFormat& f) {
+  check_combination(f.rounding, f.element);
+  if (underflow_of(f.rounding, f.element) == Underflow::none)
+    throw InputError("underflow", "none with the block format " + f.name + ", whose elements have codes", "gradual, flush");
 }
 
 double largest_magnitude(std::span<const double> values) {
@@ -215,21 +161,64 @@ double largest_magnitude(std::span<const double> values) {
   return amax;
 }
 
-QuantizedBlocks quantize_blocks(std::span<const double> values, const BlockFormat& f, double tensor_amax) {
-  QuantizedBlocks result;
-  const bool is_nvfp4 = f.rule == ScaleRule::nvfp4;
-  const Nvfp4 nvfp4(f, tensor_amax);
-  const Rounder to_element(f.element, f.rounding);
-  result.tensor_scale = is_nvfp4 ? nvfp4.decoding_scale() : whole(1);
-  for (std::size_t first = 0; first < values.size(); first += static_cast<std::size_t>(f.block)) {
-    const auto part = values.subspan(first, std::min(static_cast<std::size_t>(f.block), values.size() - first));
-    if (!std::all_of(part.begin(), part.end(), [](double x) { return std::isfinite(x); })) {
-      result.blocks.push_back(nan_block(part.size(), f));
-    } else {
-      result.blocks.push_back(is_nvfp4 ? nvfp4.block(part) : mx_block(part, f, to_element));
-    }
+BlockQuantizer::BlockQuantizer(const BlockFormat& format, double tensor_amax)
+    : format_(format),
+      to_element_(format.element, format.rounding),
+      to_scale_(format.scale, {.overflow = Overflow::saturate}),
+      encode_(whole(1)),
+      decode_(whole(1)) {
+  if (format.rule != ScaleRule::nvfp4) return;
+  const Binary32 arithmetic;
+  const NarrowExact amax = arithmetic.rounded(from_double<UInt128>(tensor_amax));
+  if (!amax.is_zero()) encode_ = arithmetic.over(whole(448 * 6), amax);
+  if (encode_.is_zero()) encode_ = whole(1);
+  decode_ = arithmetic.over(whole(1), encode_);
+}
+
+Block BlockQuantizer::operator()(std::span<const double> values, std::span<const std::uint32_t> random) const {
+  if (!std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); })) return nan_block(values.size());
+  return format_.rule == ScaleRule::nvfp4 ? nvfp4_block(values, random) : mx_block(values, random);
+}
+
+Block BlockQuantizer::nan_block(std::size_t size) const {
+  Block block;
+  block.scale = NarrowExact::not_a_number();
+  block.scale_code = encode(block.scale, format_.scale);
+  block.codes.assign(size, 0);
+  block.elements.assign(size, NarrowExact::not_a_number());
+  return block;
+}
+
+/// Element i of the block is the one that follows those already there.
+void BlockQuantizer::add_element(Block& block, const NarrowExact& quotient, std::span<const std::uint32_t> random) const {
+  const NarrowExact element = to_element_(quotient, random.empty() ? 0 : random[block.elements.size()]).value;
+  block.codes.push_back(encode(element, format_.element));
+  block.elements.push_back(element);
+}
+
+Block BlockQuantizer::mx_block(std::span<const double> values, std::span<const std::uint32_t> random) const {
+  const double amax = largest_magnitude(values);
+  const int e = amax == 0 ? least_scale_exponent : std::max(scale_exponent(from_double<UInt128>(amax), format_), least_scale_exponent);
+  if (e > largest_scale_exponent) return nan_block(values.size());
+  Block block;
+  block.scale = {.exponent = e, .significand = 1};
+  block.scale_code = encode(block.scale, format_.scale);
+  for (const double value : values) add_element(block, scaled(from_double<UInt128>(value), -e), random);
+  return block;
+}
+
+Block BlockQuantizer::nvfp4_block(std::span<const double> values, std::span<const std::uint32_t> random) const {
+  static const Binary32 arithmetic;
+  const NarrowExact amax = arithmetic.rounded(from_double<UInt128>(largest_magnitude(values)));
+  Block block;
+  block.scale = to_scale_(arithmetic.times(arithmetic.over(amax, whole(6)), encode_)).value;
+  block.scale_code = encode(block.scale, format_.scale);
+  const NarrowExact enc = arithmetic.over(whole(1), arithmetic.times(block.scale, decode_));
+  for (const double value : values) {
+    const NarrowExact x = arithmetic.rounded(from_double<UInt128>(value));
+    add_element(block, arithmetic.times(x, enc), random);
   }
-  return result;
+  return block;
 }
 
 }  // namespace accsim::formats

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "formats/format.h"
-#include "formats/rounding.h"
+#include "formats/round.h"
 
 namespace accsim::formats {
 
@@ -24,7 +24,7 @@ struct BlockFormat {
   Format scale;   ///< e8m0, or e4m3 for nvfp4
   int block = 0;  ///< elements that share a scale
   ScaleRule rule = ScaleRule::floor;
-  RoundingSpec rounding;  ///< of the elements
+  RoundingSpec rounding;  ///< of the elements: rne, saturating, unless told otherwise; not part of the spelling
   std::string source;
   bool operator==(const BlockFormat& o) const {
     return element == o.element && scale == o.scale && block == o.block && rule == o.rule && rounding == o.rounding;
@@ -36,10 +36,13 @@ std::span<const BlockFormat> block_catalogue();
 
 /// True where the name before any colon is that of a block format.
 bool is_block_format(std::string_view text);
-/// A name of the catalogue, case-insensitively, and `:scale=floor|ceil|even|rceil` and `block=N` (1 to 65536) for all but nvfp4, and
-/// `rounding=rne|rna|rz|ru|rd|ro`. Throws InputError.
+/// A name of the catalogue, case-insensitively, and `:scale=floor|ceil|even|rceil`, `block=N` (1 to 65536) for all but nvfp4.
+/// Throws InputError.
 BlockFormat parse_block_format(std::string_view text);
 std::string spelling(const BlockFormat& format);
+/// Throws InputError where the elements cannot be rounded so: what check_combination refuses, and underflow none, whose values have no
+/// codes.
+void check_combination(const BlockFormat& format);
 
 /// One block: what its elements and its scale are. A block with a NaN scale has NaN elements, whatever their codes.
 struct Block {
@@ -49,28 +52,40 @@ struct Block {
   std::vector<NarrowExact> elements;  ///< their values, exact, before the scale
 };
 
-struct QuantizedBlocks {
-  std::vector<Block> blocks;  ///< in the order of the values; the last one holds what is left
-  /// nvfp4: the tensor's decoding scale, a binary32 number; 1 otherwise. It belongs to results, not to operands.
-  NarrowExact tensor_scale;
-};
-
 /// The largest magnitude among the finite values; 0 where there is none.
 double largest_magnitude(std::span<const double> values);
 
-/// Quantizes values that follow each other in term order (one row or column of a lowered matrix): a block every `format.block` values. The
-/// value of an element is element * scale (* tensor_scale). `tensor_amax` is the largest finite magnitude of the whole tensor, used by
-/// nvfp4 only.
+/// Quantizes blocks of one tensor, whose largest finite magnitude is `tensor_amax` (used by nvfp4 only). The value of an element is
+/// element * scale (* tensor_scale). Safe to share between threads.
 ///
-/// MX. X = 2^e by the rule; element i = value i / X, an exact quotient, rounded (rne) with saturation, mxint8 symmetrically (-128 is not
-/// used). e below -127 becomes -127; e above 127 makes the block NaN. A block of zeros has X = 2^-127 (the specification is silent) and
-/// zeros of their signs. An infinity or NaN in a block makes the block NaN: scale code ff, element codes 0.
+/// MX. X = 2^e by the rule; element i = value i / X, an exact quotient, rounded by `format.rounding`, mxint8 symmetrically unless told
+/// otherwise (-128 is not used). e below -127 becomes -127; e above 127 makes the block NaN. A block of zeros has X = 2^-127 (the
+/// specification is silent) and zeros of their signs. An infinity or NaN in a block makes the block NaN: scale code ff, element codes 0.
 ///
 /// nvfp4, in the order of NVIDIA's TransformerEngine (quantization_nvfp4.py 99d67c1), every step rounded to binary32, rne:
 ///   the values, first;  S_enc = 2688 / tensor_amax, at most the largest binary32, 1 where tensor_amax or S_enc is 0;  S_dec = 1 / S_enc;
 ///   scale = e4m3(min((amax / 6) * S_enc, 448));  enc = min(1 / (scale * S_dec), largest binary32);
 ///   element = e2m1(value * enc), saturating.
 /// A block of zeros has scale 0. An infinity or NaN makes the block NaN (scale code 7f), as in MX.
-QuantizedBlocks quantize_blocks(std::span<const double> values, const BlockFormat& format, double tensor_amax = 0);
+class BlockQuantizer {
+ public:
+  explicit BlockQuantizer(const BlockFormat& format, double tensor_amax = 0);
+
+  [[nodiscard]] const BlockFormat& format() const { return format_; }
+  /// nvfp4: the tensor's decoding scale, a binary32 number; 1 otherwise. It belongs to results, not to operands.
+  [[nodiscard]] const NarrowExact& tensor_scale() const { return decode_; }
+  /// One block of at most format().block values; `random` has a number for each where the rounding is stochastic.
+  [[nodiscard]] Block operator()(std::span<const double> values, std::span<const std::uint32_t> random = {}) const;
+
+ private:
+  [[nodiscard]] Block mx_block(std::span<const double> values, std::span<const std::uint32_t> random) const;
+  [[nodiscard]] Block nvfp4_block(std::span<const double> values, std::span<const std::uint32_t> random) const;
+  [[nodiscard]] Block nan_block(std::size_t size) const;
+  void add_element(Block& block, const NarrowExact& quotient, std::span<const std::uint32_t> random) const;
+
+  BlockFormat format_;
+  Rounder to_element_, to_scale_;
+  NarrowExact encode_, decode_;  ///< nvfp4's scales of the tensor
+};
 
 }  // namespace accsim::formats

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/block.h"
 #include "formats/rounding.h"
 
 namespace accsim::sim {
@@ -18,13 +19,22 @@ enum class ScaleRule {
   number,     ///< a given number
 };
 
-/// One operand: as traced, or quantized to a format first.
+/// One operand: as traced, or quantized to a format or a block format first; at most one of the two is set.
 struct Operand {
-  std::optional<formats::Format> format;  ///< unset: as traced
+  std::optional<formats::Format> format;
+  std::optional<formats::BlockFormat> block;  ///< its own `rounding` is that of a new operand; `rounding` below holds
   formats::RoundingSpec rounding{
       .mode = formats::Rounding::rne, .stochastic = {}, .overflow = formats::Overflow::saturate, .underflow = {}};
   ScaleRule scale = ScaleRule::one;
   double scale_number = 1.0;  ///< for ScaleRule::number
+
+  [[nodiscard]] bool is_as_traced() const { return !format && !block; }
+  /// The block format with this operand's rounding.
+  [[nodiscard]] formats::BlockFormat block_format() const {
+    formats::BlockFormat f = *block;
+    f.rounding = rounding;
+    return f;
+  }
 };
 
 struct Product {

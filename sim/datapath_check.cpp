@@ -83,7 +83,28 @@ void check_permutation(const std::vector<std::int64_t>& permute) {
   }
 }
 
+bool shares_a_generator(const RoundingSpec& spec) {
+  return spec.mode == formats::Rounding::sr && spec.stochastic.lfsr && spec.stochastic.lfsr->share == formats::LfsrShare::array;
+}
+
+/// Block formats bring their own scales, and quantize an element anew for every row that takes it.
+void check_block_operand(const std::string& where, const Operand& operand) {
+  try {
+    formats::check_combination(operand.block_format());
+  } catch (const InputError& error) {
+    throw error.inside(where);
+  }
+  if (operand.scale != ScaleRule::one)
+    throw InputError(where + "_scale", "a scale beside those of the block format " + operand.block->name, "\"one\", or no scale");
+  if (shares_a_generator(operand.rounding))
+    throw InputError(where + "_rounding", "share=array with the block format " + operand.block->name, "rng=philox, or share=pe");
+}
+
 void check_operand(const std::string& where, const Operand& operand) {
+  if (operand.block) {
+    check_block_operand(where, operand);
+    return;
+  }
   if (operand.format) check_rounding(where, *operand.format, operand.rounding);
   if (operand.scale == ScaleRule::number && !(operand.scale_number > 0 && operand.scale_number <= 1.7976931348623157e308)) {
     throw InputError(where + "_scale", std::to_string(operand.scale_number),
@@ -106,10 +127,6 @@ bool adds_two_at_a_time(const Level& level) {
     case LevelKind::online: return false;
   }
   return false;
-}
-
-bool shares_a_generator(const RoundingSpec& spec) {
-  return spec.mode == formats::Rounding::sr && spec.stochastic.lfsr && spec.stochastic.lfsr->share == formats::LfsrShare::array;
 }
 
 }  // namespace

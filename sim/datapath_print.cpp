@@ -52,9 +52,9 @@ class Writer {
 };
 
 void write_operand(Writer& w, const std::string& key, const Operand& o) {
-  w.string(key, o.format ? o.format->name : "as_traced");
-  if (!o.format) return;
-  w.rounding(o.rounding, *o.format, key + "_");
+  w.string(key, o.block ? spelling(*o.block) : o.format ? o.format->name : "as_traced");
+  if (o.is_as_traced()) return;
+  w.rounding(o.rounding, o.block ? o.block->element : *o.format, key + "_");
   if (o.scale == ScaleRule::number) w.line(key + "_scale", number(o.scale_number));
   else w.string(key + "_scale", scale_names[static_cast<std::size_t>(o.scale)]);
 }

@@ -106,7 +106,13 @@ class Table {
 
 Operand read_operand(const Table& t, const std::string& key) {
   Operand o;
-  o.format = t.format(key, "as_traced");
+  const auto spelled = t.text(key);
+  if (spelled && formats::is_block_format(*spelled)) {
+    o.block = t.at(key, [&] { return formats::parse_block_format(*spelled); });
+    o.rounding = o.block->rounding;
+  } else {
+    o.format = t.format(key, "as_traced");
+  }
   o.rounding = t.rounding(o.rounding, key + "_");
   o.scale = o.format && o.format->as_fixed() != nullptr ? ScaleRule::amax : ScaleRule::one;
   const std::string scale = key + "_scale";

@@ -14,6 +14,18 @@
 
 namespace accsim::sim {
 
+/// What operands of a block format are made of: `a` or `b` of the tile holds element * scale, exactly.
+struct BlockScales {
+  int block = 0;                     ///< terms that share a scale, counted from the start of a row; 0: not a block format
+  int scale_emin = 0;                ///< exponent of the smallest normal of the scales
+  std::span<const double> elements;  ///< rows x k: the values before their scales; NaN in a block whose scale is NaN
+  std::span<const double> scales;    ///< rows x ceil(k / block): powers of two, or E4M3 numbers (nvfp4), or NaN
+
+  [[nodiscard]] double scale_at(std::int64_t row, std::int64_t term, std::int64_t k) const {
+    return scales[static_cast<std::size_t>(row * ((k + block - 1) / block) + term / block)];
+  }
+};
+
 /// rows x columns dot products of k terms, operands packed row by row.
 struct Tile {
   std::int64_t rows = 0, columns = 0, k = 0;
@@ -21,9 +33,10 @@ struct Tile {
   std::span<const double> b;                ///< columns x k
   std::span<const formats::Exact> a_exact;  ///< used instead of both where one of the tensors needs it
   std::span<const formats::Exact> b_exact;
+  BlockScales a_blocks = {}, b_blocks = {};           ///< where the operand has a block format
   std::span<const std::int64_t> output_index;         ///< rows x columns: row-major index in the layer's result
   std::span<const formats::NarrowExact> accumulator;  ///< C of each output, rounded to its format; empty: none
-  int a_emin = 0, b_emin = 0;                         ///< exponent of the operands' smallest normal, below which exponents do not go
+  int a_emin = 0, b_emin = 0;  ///< exponent of the operands' (a block format's elements') smallest normal, below which exponents do not go
   std::uint64_t seed = 0;
   std::uint32_t layer = 0, pass = 0;
   bool watch_tiny = false;            ///< fill TileResult::tiny; the interpreter only

@@ -13,6 +13,7 @@ using formats::Int128;
 using formats::Wide;
 
 const Format* fixed_format(const Tensor& tensor, const Operand& operand) {
+  if (operand.block) return nullptr;  // every block has a spacing of its own
   const Format* format = operand.format ? &*operand.format : tensor.format ? &*tensor.format : nullptr;
   return format != nullptr && format->as_fixed() != nullptr ? format : nullptr;
 }

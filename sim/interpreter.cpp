@@ -89,7 +89,11 @@ class OutputRun {
       BasicExact<U> p = product(a, b);
       bool invalid = p.nan && !a.nan && !b.nan;
       counts_.product.see(p);
-      int exponent = p.is_nonzero_finite() ? exponent_of(a, tile_.a_emin) + exponent_of(b, tile_.b_emin) : 0;
+      int exponent = 0;
+      if (p.is_nonzero_finite()) {
+        exponent =
+            operand_exponent(a, tile_.a_emin, tile_.a_blocks, row_, k) + operand_exponent(b, tile_.b_emin, tile_.b_blocks, column_, k);
+      }
       if (roundings_.product) {
         const std::uint32_t bits = random.next();
         Rounded<U> r = (*roundings_.product)(p, bits);
@@ -107,6 +111,13 @@ class OutputRun {
 
   /// The exponent in a format's field: a subnormal has that of the smallest normal.
   static int exponent_of(const BasicExact<U>& x, int emin) { return std::max(log2_floor(x), emin); }
+  /// That of an operand: in a block format the element's and the scale's.
+  [[nodiscard]] int operand_exponent(const BasicExact<U>& x, int emin, const BlockScales& blocks, std::int64_t line, std::int64_t k) const {
+    if (blocks.block == 0) return exponent_of(x, emin);
+    const double element = blocks.elements[static_cast<std::size_t>(line * tile_.k + k)];
+    return exponent_of(formats::from_double<U>(element), emin) +
+           exponent_of(formats::from_double<U>(blocks.scale_at(line, k, tile_.k)), blocks.scale_emin);
+  }
 
   /// One level over all that the level below hands up.
   Addends level(std::size_t index, const Addends& addends) {

@@ -43,7 +43,7 @@ bool invalid_operation(const std::vector<NarrowExact>& products, bool infinity_t
 
 IssueModel::IssueModel(const Datapath& datapath) : datapath_(datapath) {
   if (!datapath.a.format || !datapath.b.format) {
-    throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced, which has no codes",
+    throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced or a block format, which has no codes of single operands",
                      "formats for both, for example --in fp16");
   }
   datapath_.levels.resize(1);

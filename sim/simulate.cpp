@@ -62,10 +62,14 @@ class LayerRun {
         lowering_(*problem.lowering),
         last_level_(datapath.last_level().rounded_format(), datapath.last_level().rounding) {
     const auto pass = static_cast<std::uint32_t>(problem.pass);
-    quantized_a_ = quantize_operand(*problem.a, datapath.a, options.seed, {.output = 0, .layer = problem.layer, .pass = pass, .site = 14});
-    quantized_b_ = quantize_operand(*problem.b, datapath.b, options.seed, {.output = 0, .layer = problem.layer, .pass = pass, .site = 15});
-    a_ = operand(*problem.a, quantized_a_);
-    b_ = operand(*problem.b, quantized_b_);
+    const formats::RandomPosition site_a{.output = 0, .layer = problem.layer, .pass = pass, .site = 14};
+    const formats::RandomPosition site_b{.output = 0, .layer = problem.layer, .pass = pass, .site = 15};
+    quantized_a_ = quantize_operand(*problem.a, datapath.a, options.seed, site_a);
+    quantized_b_ = quantize_operand(*problem.b, datapath.b, options.seed, site_b);
+    if (datapath.a.block) blocks_a_.emplace(*problem.a, datapath.a, options.seed, site_a);
+    if (datapath.b.block) blocks_b_.emplace(*problem.b, datapath.b, options.seed, site_b);
+    a_ = operand(*problem.a, quantized_a_, blocks_a_);
+    b_ = operand(*problem.b, quantized_b_, blocks_b_);
     exact_ = !(a_.seen->fits_double() && b_.seen->fits_double() && problem.a->values.fits_double() && problem.b->values.fits_double());
     is_integer_ = is_integer_datapath(datapath, *problem.a, *problem.b);
     if (is_integer_) {
@@ -73,8 +77,8 @@ class LayerRun {
       range_b_ = *integer_range(*problem.b, datapath.b);
     }
     order_ = term_order(datapath, lowering_.k);
-    const LayerFacts facts{.a = operand_facts(*a_.seen),
-                           .b = operand_facts(*b_.seen),
+    const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen),
+                           .b = blocks_b_ ? blocks_b_->facts() : operand_facts(*b_.seen),
                            .k = lowering_.k,
                            .a_emin = emin_of(*problem.a, datapath.a),
                            .b_emin = emin_of(*problem.b, datapath.b),
@@ -113,8 +117,13 @@ class LayerRun {
   }
 
  private:
-  static PassOperand operand(const Tensor& tensor, const QuantizedOperand& quantized) {
+  static PassOperand operand(const Tensor& tensor, const QuantizedOperand& quantized, const std::optional<BlockOperand>& blocks) {
+    if (blocks) return {&tensor, &tensor.values, blocks->tensor_scale(), true, &*blocks};
     return {&tensor, quantized.changed ? &quantized.values : &tensor.values, quantized.scale, quantized.changed};
+  }
+  static BlockScales block_scales(const PassOperand& operand, const PackedRows& packed) {
+    if (operand.blocks == nullptr) return {};
+    return {operand.blocks->block(), operand.blocks->scale_emin(), packed.block_elements, packed.block_scales};
   }
 
   void prepare(LayerResult& result) const {
@@ -190,6 +199,8 @@ class LayerRun {
               .b = b.seen,
               .a_exact = a.seen_exact,
               .b_exact = b.seen_exact,
+              .a_blocks = block_scales(a_, a),
+              .b_blocks = block_scales(b_, b),
               .output_index = output_index,
               .accumulator = accumulator,
               .a_emin = emin_of(*problem_.a, datapath_.a),
@@ -230,7 +241,10 @@ class LayerRun {
 
   /// Exponent of the smallest normal of what the datapath takes; fixed point has none.
   static int emin_of(const Tensor& tensor, const Operand& operand) {
-    const formats::Format* format = operand.format ? &*operand.format : tensor.format ? &*tensor.format : nullptr;
+    const formats::Format* format = operand.block    ? &operand.block->element
+                                    : operand.format ? &*operand.format
+                                    : tensor.format  ? &*tensor.format
+                                                     : nullptr;
     if (format == nullptr) return tensor.emin;
     return format->as_float() != nullptr ? formats::limits(*format).emin : -(1 << 24);
   }
@@ -407,6 +421,7 @@ class LayerRun {
   ChosenExecutor chosen_;
   formats::Rounder last_level_;
   QuantizedOperand quantized_a_, quantized_b_;
+  std::optional<BlockOperand> blocks_a_, blocks_b_;
   PassOperand a_, b_;
   bool exact_ = false, is_integer_ = false;
   IntegerRange range_a_, range_b_;

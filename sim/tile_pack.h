@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "sim/block_operand.h"
 #include "sim/lowering.h"
 #include "sim/tensor.h"
 
@@ -12,9 +13,10 @@ namespace accsim::sim {
 /// One operand of a pass: the tensor as traced, and what the datapath sees of it.
 struct PassOperand {
   const Tensor* tensor = nullptr;
-  const Values* seen = nullptr;  ///< the tensor's own values, or the quantized ones
+  const Values* seen = nullptr;  ///< the tensor's own values, or the quantized ones; with `blocks` they are made row by row
   double scale = 1.0;            ///< of the quantization
   bool quantized = false;
+  const BlockOperand* blocks = nullptr;  ///< set where the operand has a block format
 };
 
 /// Dense rows of one operand: what the datapath sees, and the unquantized values where they differ.
@@ -22,6 +24,7 @@ struct PackedRows {
   std::vector<double> seen, traced;                      ///< rows x k
   std::vector<formats::Exact> seen_exact, traced_exact;  ///< instead of both, where binary64 does not hold them
   std::vector<double> dataset_scale;                     ///< of each row
+  std::vector<double> block_elements, block_scales;      ///< of a block format: see BlockScales
 };
 
 /// Gathers rows first..first+count of a group with `elements_of(group, row, span)`; `exact` packs exact values.
@@ -34,6 +37,8 @@ void pack_rows(const PassOperand& operand, std::int64_t k, std::int64_t group, s
   packed.seen_exact.clear();
   packed.traced_exact.clear();
   packed.dataset_scale.clear();
+  packed.block_elements.clear();
+  packed.block_scales.clear();
   for (std::int64_t row = first; row < first + count; ++row) {
     elements_of(group, row, std::span<std::int64_t>(elements));
     double scale = 1.0;
@@ -49,8 +54,12 @@ void pack_rows(const PassOperand& operand, std::int64_t k, std::int64_t group, s
         else doubles.push_back(e == Lowering::hole ? 0.0 : values.number(e));
       }
     };
-    gather(*operand.seen, packed.seen, packed.seen_exact);
+    if (operand.blocks == nullptr) gather(*operand.seen, packed.seen, packed.seen_exact);
+    else operand.blocks->quantize_row(elements, packed.seen, packed.block_elements, packed.block_scales);
     if (operand.quantized) gather(operand.tensor->values, packed.traced, packed.traced_exact);
+  }
+  if (operand.blocks != nullptr && exact) {
+    for (const double x : packed.seen) packed.seen_exact.push_back(formats::from_double<formats::Wide>(x));
   }
 }
 

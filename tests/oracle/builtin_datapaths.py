@@ -3,6 +3,7 @@
   BUILTINS[name]    -> the table of that built-in; a value of None is one the contracts leave open
   facts(table)      -> {what: value} with defaults filled in, comparable between two spellings of one datapath
 """
+from blocks import parse_block_format
 from datapath import Datapath
 from formats import Rounding, parse_format
 
@@ -54,9 +55,12 @@ def facts(table):
         t = d.operand_table
         found['operand ' + side] = t.get(side) or 'as_traced'
         if found['operand ' + side] != 'as_traced':
-            default_scale = 'one' if parse_format(t[side]).is_float else 'amax'
-            found['operand ' + side] = (parse_format(t[side]).facts, rounding_facts(Rounding(t.get(side + '_rounding') or 'rne')),
-                                        t.get(side + '_overflow') or 'saturate', t.get(side + '_scale') or default_scale)
+            block = parse_block_format(t[side])
+            default_scale = 'one' if block or parse_format(t[side]).is_float else 'amax'
+            found['operand ' + side] = (block.facts if block else parse_format(t[side]).facts,
+                                        rounding_facts(Rounding(t.get(side + '_rounding') or 'rne')),
+                                        t.get(side + '_overflow') or (block.overflow if block else 'saturate'),
+                                        t.get(side + '_scale') or default_scale)
     found['product'] = conversion_facts(d.product) if d.product else 'exact'
     found['permute'] = d.permute
     found['levels'] = len(d.levels)

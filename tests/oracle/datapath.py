@@ -12,6 +12,7 @@ import tomllib
 from fractions import Fraction
 from itertools import accumulate
 
+from blocks import parse_block_format, quantize_row, tensor_scale
 from formats import (INEXACT, INVALID, OVERFLOW, UNDERFLOW, Rounding, default_overflow, default_underflow, encode,
                      is_special, parse_format, round_number, round_ratio, round_special)
 from philox import (SITE_C, SITE_FIRST_LEVEL, SITE_OPERAND_A, SITE_OPERAND_B, SITE_OUTPUT, SITE_PRODUCT, random_bits)
@@ -107,8 +108,18 @@ class Operand:
     def __init__(self, table, side, entered, randoms):
         self.entered, self.randoms = entered, randoms
         name = table.get(side, 'as_traced')
+        self.block_format, self.rows = parse_block_format(name), {}
         self.conversion, self.quantizer_scale = None, 1.0
         self.memo, self.values = {}, {}              # by index: elements, and trace values
+        if self.block_format:
+            self.conversion = Conversion({'format': self.block_format.element, 'rounding': table.get(side + '_rounding'),
+                                          'overflow': table.get(side + '_overflow') or self.block_format.overflow,
+                                          'underflow': table.get(side + '_underflow')},
+                                         site=SITE_OPERAND_A if side == 'a' else SITE_OPERAND_B)
+            self.amax = from_float(entered.amax())
+            self.amax = Fraction(0) if self.amax == '-0' else self.amax
+            self.quantizer_scale = to_float(tensor_scale(self.block_format, self.amax))
+            return
         if name == 'as_traced' or (entered.format and entered.format.facts == parse_format(name).facts):
             return                                   # also a dataset stored in that very format passes unchanged
         self.conversion = Conversion({'format': name, 'rounding': table.get(side + '_rounding'),
@@ -129,14 +140,31 @@ class Operand:
             self.memo[i] = x if is_special(x) else (x.numerator, x.denominator.bit_length() - 1)
         return self.memo[i]
 
+    def row(self, indices):
+        """The operands of a row of the lowered matrix, whose elements are these (None: holes)."""
+        if not self.block_format:
+            return [self.element(i) for i in indices]
+        key = tuple(indices)
+        if key not in self.rows:
+            numbers = [Fraction(0) if i is None else self.entered.x(i) for i in indices]
+            row = quantize_row(numbers, self.block_format, self.conversion, self.amax, lambda k: self.random_of(indices[k]))
+            self.rows[key] = [x if is_special(x) else (x.numerator, x.denominator.bit_length() - 1) for x in row]
+        return self.rows[key]
+
+    def random_of(self, i):
+        """The random number of element i; a hole needs none."""
+        if i is None:
+            return 0
+        randoms = Randoms(self.randoms.seed, self.randoms.layer, self.randoms.pass_, i)
+        return self.conversion.generator(randoms).next()
+
     def quantized(self, i):
         x = self.entered.x(i)
         if self.quantizer_scale != 1.0:
             x = from_float(to_float(x) / self.quantizer_scale)
         c = self.conversion
         if c.rounding.is_random:
-            randoms = Randoms(self.randoms.seed, self.randoms.layer, self.randoms.pass_, i)
-            return round_number(x, c.format, c.rounding, c.overflow, c.underflow, c.generator(randoms).next())[0]
+            return round_number(x, c.format, c.rounding, c.overflow, c.underflow, self.random_of(i))[0]
         return round_number(x, c.format, c.rounding, c.overflow, c.underflow)[0]
 
     def scale(self, i):
@@ -306,11 +334,11 @@ def to_number(x, unit):
 
 def evaluate(datapath, a, b, terms, randoms, c=None):
     """One output. `terms` are index pairs into the operands a and b; c, in units of the result, enters if given."""
+    pairs = list(zip(a.row([i for i, _ in terms]), b.row([j for _, j in terms])))
     if datapath.permute:
-        terms = permuted(terms, datapath.permute)
+        pairs = permuted(pairs, datapath.permute)
     products, unit, invalid_products = [], 0, 0
-    for i, j in terms:
-        x, y = a.element(i), b.element(j)
+    for x, y in pairs:
         if type(x) is tuple and type(y) is tuple and x[0] and y[0]:
             p = (x[0] * y[0], x[1] + y[1])
             unit = max(unit, p[1])

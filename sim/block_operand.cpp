@@ -1,0 +1,67 @@
+#include "sim/block_operand.h"
+
+#include <algorithm>
+
+#include "sim/lowering.h"
+#include "sim/operand_facts.h"
+#include "sim/quantize.h"
+#include "sim/random_site.h"
+
+namespace accsim::sim {
+
+BlockOperand::BlockOperand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position)
+    : tensor_(tensor),
+      rounding_(operand.rounding),
+      seed_(seed),
+      position_(position),
+      quantizer_(operand.block_format(), operand.block->rule == formats::ScaleRule::nvfp4 ? amax(tensor.values) : 0.0),
+      scale_emin_(formats::limits(operand.block->scale).emin) {}
+
+OperandFacts BlockOperand::facts() const {
+  const formats::Limits element = formats::limits(quantizer_.format().element);
+  const formats::Limits scale = formats::limits(quantizer_.format().scale);
+  const OperandFacts traced = operand_facts(tensor_.values);
+  OperandFacts facts;
+  const bool clamps = overflow_of(rounding_, quantizer_.format().element) == formats::Overflow::saturate;
+  facts.nonfinite = traced.nonfinite || (!clamps && (element.has_infinity || element.has_nan));
+  if (traced.precision == 0) return facts;
+  facts.precision = element.precision + (scale.precision == 1 ? 0 : scale.precision);
+  facts.lowest = element.lsb_exponent + scale.lsb_exponent;
+  facts.highest = log2_floor(element.max_finite) + log2_floor(scale.max_finite) + 1;
+  if (scale.precision > 1) return facts;  // nvfp4's scales lie within twenty binades, and never overflow
+  // A power of two goes with the largest magnitude of its block, which lies between those of the tensor; a rule may round up. A block
+  // whose scale does not fit is NaN.
+  const int emax = log2_floor(element.max_finite);
+  facts.lowest = std::max(facts.lowest, element.lsb_exponent + traced.lowest - emax);
+  facts.highest = std::max(std::min(facts.highest, traced.highest + 2), facts.lowest);
+  facts.nonfinite |= traced.highest + 1 - emax > log2_floor(scale.max_finite);
+  return facts;
+}
+
+void BlockOperand::quantize_row(std::span<const std::int64_t> row, std::vector<double>& seen, std::vector<double>& elements,
+                                std::vector<double>& scales) const {
+  const bool is_random = rounding_.mode == formats::Rounding::sr;
+  const auto size = static_cast<std::size_t>(block());
+  std::vector<double> values;
+  std::vector<std::uint32_t> random;
+  for (std::size_t first = 0; first < row.size(); first += size) {
+    values.clear();
+    random.clear();
+    for (const std::int64_t e : row.subspan(first, std::min(size, row.size() - first))) {
+      values.push_back(e == Lowering::hole ? 0.0 : tensor_.values.number(e));
+      if (!is_random) continue;
+      formats::RandomPosition here = position_;
+      here.output = static_cast<std::uint64_t>(e);
+      random.push_back(e == Lowering::hole ? 0U : RandomSite(rounding_, seed_, here, nullptr).next());
+    }
+    const formats::Block block = quantizer_(values, random);
+    const double scale = to_double(block.scale);
+    scales.push_back(scale);
+    for (const formats::NarrowExact& element : block.elements) {
+      elements.push_back(to_double(element));
+      seen.push_back(elements.back() * scale);  // exact: at most 12 significant bits from 2^-149 to 2^144
+    }
+  }
+}
+
+}  // namespace accsim::sim
