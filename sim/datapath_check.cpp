@@ -23,6 +23,13 @@ void check_rounding(const std::string& where, const Format& format, const Roundi
 void check_fused_sum(const std::string& where, const Level& level) {
   if (level.fraction_bits < 0)
     throw InputError(where + ": fraction_bits", "none given", "bits kept below the largest exponent, from 0 to 16384");
+  const formats::FixedFormat* fixed = level.format.as_fixed();
+  if (fixed != nullptr && level.with_accumulator && level.fraction_bits < fixed->width - 1) {
+    throw InputError(where + ": fraction_bits",
+                     std::to_string(level.fraction_bits) + ", which do not reach from the first to the last bit of the accumulator, " +
+                         level.format.name,
+                     "at least " + std::to_string(fixed->width - 1) + ", or a float as the format");
+  }
 }
 
 /// What only one kind asks for.
@@ -71,6 +78,16 @@ void check_level(const std::string& where, const Level& level) {
       throw InputError(where + ": round_to", level.round_to->name + " held in " + level.format.name, "a format whose values `format` has");
     }
   }
+}
+
+/// The exact product of two fixed-point operands must fit what a fixed-point format can be, for any accumulator to hold it.
+void check_product_width(const Datapath& d) {
+  const formats::FixedFormat* a = d.a.format ? d.a.format->as_fixed() : nullptr;
+  const formats::FixedFormat* b = d.b.format ? d.b.format->as_fixed() : nullptr;
+  if (a == nullptr || b == nullptr || d.product.format || a->width + b->width <= 128) return;
+  throw InputError("reduction.0: operands " + d.a.format->name + " and " + d.b.format->name,
+                   "exact products of " + std::to_string(a->width + b->width) + " bits, which no fixed-point accumulator holds",
+                   "operands of at most 128 bits together, or a [product] format");
 }
 
 void check_permutation(const std::vector<std::int64_t>& permute) {
@@ -138,6 +155,7 @@ void check_datapath(const Datapath& d) {
   check_operand("operands: b", d.b);
   if (d.product.format) check_rounding("product", *d.product.format, d.product.rounding);
   check_permutation(d.product.permute);
+  check_product_width(d);
   formats::check_single_operand(d.a.rounding, "operands: a_rounding");
   formats::check_single_operand(d.b.rounding, "operands: b_rounding");
   formats::check_single_operand(d.product.rounding, "product: rounding");

@@ -13,6 +13,7 @@
 #include "sim/error_sums.h"
 #include "sim/integer_bounds.h"
 #include "sim/operand_facts.h"
+#include "sim/output_conversion.h"
 #include "sim/quantize.h"
 #include "sim/tile_pack.h"
 
@@ -77,6 +78,8 @@ class LayerRun {
       range_b_ = *integer_range(*problem.b, datapath.b);
     }
     order_ = term_order(datapath, lowering_.k);
+    if (datapath.output.format && datapath.output.rounding.mode != formats::Rounding::sr)
+      output_.emplace(*datapath.output.format, datapath.output.rounding);
     const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen),
                            .b = blocks_b_ ? blocks_b_->facts() : operand_facts(*b_.seen),
                            .k = lowering_.k,
@@ -307,6 +310,8 @@ class LayerRun {
 
     const RealOutput real = part.errors.add(values);
     part.events[Event::nonfinite_outputs] += !y.is_finite();
+    part.events[Event::outputs_inexact] +=
+        !same_value(values.y, output_ ? converted(datapath_.output, *output_, register_sum, 0) : register_sum);
     if (tile_result.overflowed[i] != 0) {
       ++part.events[Event::outputs_overflowed];
       ++part.events[last_level_.outside_range(register_sum) ? Event::outputs_persistent_overflow : Event::outputs_transient_overflow];
@@ -420,6 +425,7 @@ class LayerRun {
   const Lowering& lowering_;
   ChosenExecutor chosen_;
   formats::Rounder last_level_;
+  std::optional<formats::Rounder> output_;  ///< the last conversion, where it does not depend on random bits
   QuantizedOperand quantized_a_, quantized_b_;
   std::optional<BlockOperand> blocks_a_, blocks_b_;
   PassOperand a_, b_;

@@ -18,6 +18,7 @@ std::span<const StatisticRow> statistic_rows() {
       StatisticRow{events, "outputs_transient_overflow", "outputs", sum, "of those, the exact final sum fits the last level"},
       StatisticRow{events, "outputs_persistent_overflow", "outputs", sum, "of those, the exact final sum does not fit the last level"},
       StatisticRow{events, "nonfinite_outputs", "outputs", sum, "outputs that are infinite or NaN"},
+      StatisticRow{events, "outputs_inexact", "outputs", sum, "outputs that are not the exact sum, converted as [output] says"},
       StatisticRow{error, "sndr_db", "dB", derived, "10 log10(Var(ref) / mean(e^2))"},
       StatisticRow{error, "snr_power_db", "dB", derived, "10 log10(mean(ref^2) / mean(e^2))"},
       StatisticRow{error, "csnr_db", "dB", derived, "10 log10(Var(ref) / Var(e))"},

@@ -24,8 +24,9 @@ enum class Event {
   outputs_transient_overflow,
   outputs_persistent_overflow,
   nonfinite_outputs,
+  outputs_inexact,
 };
-constexpr std::size_t event_count = 12;
+constexpr std::size_t event_count = 13;
 
 struct EventCounts {
   std::array<std::int64_t, event_count> counts{};

@@ -140,6 +140,16 @@ one("a block format as an accumulator is refused", '[[reduction]]\nkind = "seque
 one("a fixed-point format of 129 bits is refused", '[[reduction]]\nkind = "sequential"\nformat = "int129"\n', "reduction.0", "129", "128")
 one("round_to of more precision than the format is refused", '[[reduction]]\nkind = "sequential"\nformat = "e5m4"\nround_to = "e5m5"\n', "reduction.0", "round_to")
 one("round_to of more range than the format is refused", '[[reduction]]\nkind = "sequential"\nformat = "e5m4"\nround_to = "e6m4"\n', "reduction.0", "round_to")
+FUSED = '[[reduction]]\nkind = "fused_sum"\nterms = 4\nwith_accumulator = true\nfraction_bits = %d\nformat = "%s"\n'
+one("a fused sum whose alignment does not reach the last bit of its fixed-point accumulator is refused", FUSED % (23, "int32"), "reduction.0", "fraction_bits", "23", "int32", "31")
+one("the same in an outer level is refused with that level's number", LEVEL.replace('"fp16"', '"fp16"\nterms = 4') + FUSED % (6, "s8.4"), "reduction.1", "fraction_bits", "s8.4", "7")
+one("fixed-point operands whose product no accumulator holds are refused", '[operands]\na = "int65"\nb = "uint64"\n' + LEVEL, "reduction.0", "int65", "uint64", "129", "128")
+one("a tree that never gets shorter is refused", '[[reduction]]\nkind = "tree"\nfan_in = 1\nformat = "int32"\n', "reduction.0", "fan_in", "1")
+one("interleaving over no partial sum is refused", '[[reduction]]\nkind = "interleaved"\nways = 0\nformat = "int32"\n', "reduction.0", "ways", "0")
+one("no issues before handing up are refused", '[[reduction]]\nkind = "exact"\nwith_accumulator = true\nterms = 4\nissues = 0\nformat = "int32"\n', "reduction.0", "issues", "0")
+one("an accumulator fed back in issues of no size is refused", '[[reduction]]\nkind = "exact"\nwith_accumulator = true\nformat = "int32"\n', "reduction.0", "terms")
+one("sticky bits below a float are refused", LEVEL + '[output]\nformat = "fp16"\nsticky_bits = 3\n', "output", "sticky_bits", "fp16")
+one("negative sticky bits are refused", LEVEL + '[output]\nformat = "int16"\nsticky_bits = -1\n', "output", "sticky_bits", "-1")
 one("a scale for an operand as traced is refused", changed('a = "as_traced"', 'a = "as_traced"\na_scale = 2.0'), "operands", "a_scale")
 
 

@@ -16,7 +16,7 @@ import harness
 from harness import accsim, case, dots, done, equal, expect, linear, main, ramp, report, sample, without_changing, write_layer
 
 EVENTS = ["product_overflow", "product_underflow", "product_inexact", "sum_overflow", "sum_underflow", "sum_inexact", "swamped", "invalid", "outputs_overflowed",
-          "outputs_transient_overflow", "outputs_persistent_overflow", "nonfinite_outputs"]
+          "outputs_transient_overflow", "outputs_persistent_overflow", "nonfinite_outputs", "outputs_inexact"]
 ERROR = ["sndr_db", "snr_power_db", "csnr_db", "bias", "mse", "rmse", "max_abs", "max_ulp", "cosine"]
 GROUPS = {"events": EVENTS, "error": ERROR, "quantization": ["sqnr_db"], "total": ["sndr_db"], "range": ["max_abs_product", "max_abs_partial", "max_abs_output"]}
 BITS = ["datatype_bound", "l1_bound", "range_bound", "observed"]
