@@ -40,10 +40,11 @@ struct Operand {
 struct Product {
   std::optional<formats::Format> format;  ///< unset: exact
   formats::RoundingSpec rounding;
-  std::vector<std::int64_t> permute;  ///< within each permute.size() terms, term i is operand pair permute[i]
+  std::optional<formats::Format> range;  ///< exact products beyond the finite range of this format are infinities; unset: no limit
+  std::vector<std::int64_t> permute;     ///< within each permute.size() terms, term i is operand pair permute[i]
 };
 
-enum class LevelKind { sequential, tree, interleaved, fused_sum, exact, exponent_bins, sorted, online };
+enum class LevelKind { sequential, tree, interleaved, fused_sum, staged_sum, exact, exponent_bins, sorted, online };
 enum class Combine { sequential, tree, coalesce };
 enum class Align { rz, rd };
 
@@ -55,16 +56,22 @@ struct Level {
   formats::Format format;
   std::optional<formats::Format> round_to;  ///< unset: format
   formats::RoundingSpec rounding;
-  int fan_in = 2;                         // tree
-  std::int64_t ways = 0;                  // interleaved
-  Combine combine = Combine::sequential;  // interleaved
-  int fraction_bits = 0;                  // fused_sum
-  Align align = Align::rz;                // fused_sum
-  bool with_accumulator = false;          // fused_sum, exact
-  std::optional<int> zero_exponent;       // fused_sum
-  bool normalize_products = false;        // fused_sum
-  std::optional<int> width, lsb;          // exact
-  int bin_width = 0;                      // exponent_bins
+  int fan_in = 2;                            // tree
+  std::int64_t ways = 0;                     // interleaved
+  Combine combine = Combine::sequential;     // interleaved
+  int fraction_bits = 0;                     // fused_sum, staged_sum
+  Align align = Align::rz;                   // fused_sum, staged_sum
+  bool with_accumulator = false;             // fused_sum, exact
+  std::optional<int> zero_exponent;          // fused_sum: of a zero addend
+  std::optional<int> zero_operand_exponent;  // fused_sum, staged_sum: of a zero operand, and of a zero accumulator
+  int subsets = 1;                           // staged_sum
+  int sum_fraction_bits = 0;                 // staged_sum
+  std::optional<int> result_fraction_bits;   // staged_sum
+  Align join_align = Align::rd;              // staged_sum
+  bool drop_far_accumulator = false;         // staged_sum
+  bool normalize_products = false;           // fused_sum
+  std::optional<int> width, lsb;             // exact
+  int bin_width = 0;                         // exponent_bins
 
   /// The format that sums are rounded to.
   [[nodiscard]] const formats::Format& rounded_format() const { return round_to ? *round_to : format; }
@@ -79,6 +86,8 @@ bool takes_accumulator(const Level& level);
 /// the end (+0 where there is none). It is rounded to `format` on entry, and so is the sum at the end.
 struct InitialAccumulator {
   bool last = false;
+  std::optional<std::size_t> level;               ///< the level whose first accumulator C starts; unset: the innermost that has one
+  bool flush_subnormals = false;                  ///< below the smallest normal of its format C is +0
   std::optional<formats::Format> format;          ///< unset: that of the level whose accumulator it enters (last: the last level)
   std::optional<formats::RoundingSpec> rounding;  ///< unset: that level's
 };
@@ -94,6 +103,7 @@ struct OutputConversion {
 struct Datapath {
   std::string name, source;
   Operand a, b;
+  bool flush_subnormals = false;  ///< operands below the smallest normal of their format are +0
   Product product;
   std::vector<Level> levels;  ///< innermost first, at least one
   InitialAccumulator accumulator;
@@ -113,9 +123,11 @@ struct Datapath {
   /// The level whose accumulator C enters.
   [[nodiscard]] const Level& accumulator_level() const { return levels[accumulator_level_index()]; }
   [[nodiscard]] std::size_t accumulator_level_index() const {
+    if (accumulator.last) return levels.size() - 1;
+    if (accumulator.level) return *accumulator.level;
     std::size_t i = 0;
-    while (!accumulator.last && i + 1 < levels.size() && !takes_accumulator(levels[i])) ++i;
-    return accumulator.last ? levels.size() - 1 : i;
+    while (i + 1 < levels.size() && !takes_accumulator(levels[i])) ++i;
+    return i;
   }
   [[nodiscard]] const formats::Format& accumulator_format() const {
     return accumulator.format ? *accumulator.format : accumulator_level().format;
@@ -129,6 +141,10 @@ constexpr std::size_t max_levels = 11;
 
 /// Throws InputError naming the level and key of what cannot combine.
 void check_datapath(const Datapath& datapath);
+
+/// The first of the keys of matrix units (README.md) that changes bits and is given, level kinds aside; empty: none. An executor that does
+/// not know all of them refuses a datapath that has one.
+std::string_view matrix_unit_key(const Datapath& datapath);
 
 /// The operand pairs of a dot product of k terms in the order in which the datapath takes them.
 std::vector<std::int64_t> term_order(const Datapath& datapath, std::int64_t k);

@@ -32,6 +32,17 @@ void check_fused_sum(const std::string& where, const Level& level) {
   }
 }
 
+void check_staged_sum(const std::string& where, const Level& level) {
+  check_fused_sum(where, level);
+  if (level.sum_fraction_bits < 0)
+    throw InputError(where + ": sum_fraction_bits", "none given",
+                     "bits of the products' sum kept below the largest exponent, from 0 to 16384");
+  if (level.format.as_float() == nullptr) throw InputError(where + ": format", level.format.name, "a float format for kind staged_sum");
+  if (level.terms && level.subsets > *level.terms)
+    throw InputError(where + ": subsets", std::to_string(level.subsets) + " of " + std::to_string(*level.terms) + " terms",
+                     "at most `terms`");
+}
+
 /// What only one kind asks for.
 void check_kind(const std::string& where, const Level& level) {
   const bool has_accumulator = takes_accumulator(level);
@@ -43,6 +54,7 @@ void check_kind(const std::string& where, const Level& level) {
       if (level.ways < 1) throw InputError(where + ": ways", "none given", "an integer of at least 1");
       break;
     case LevelKind::fused_sum: check_fused_sum(where, level); break;
+    case LevelKind::staged_sum: check_staged_sum(where, level); break;
     case LevelKind::exact:
       if (level.width.has_value() != level.lsb.has_value()) {
         throw InputError(where + (level.width ? ": lsb" : ": width"), "none given", "width and lsb together, or neither");
@@ -60,6 +72,8 @@ void check_kind(const std::string& where, const Level& level) {
 }
 
 void check_level(const std::string& where, const Level& level) {
+  if (level.zero_exponent && level.zero_operand_exponent)
+    throw InputError(where + ": zero_operand_exponent", "given beside zero_exponent", "one of the two");
   check_rounding(where, level.rounded_format(), level.rounding);
   if (level.terms && *level.terms < 1) throw InputError(where + ": terms", std::to_string(*level.terms), "an integer of at least 1");
   if (level.issues && *level.issues < 1) throw InputError(where + ": issues", std::to_string(*level.issues), "an integer of at least 1");
@@ -139,6 +153,7 @@ bool adds_two_at_a_time(const Level& level) {
     case LevelKind::sorted: return true;
     case LevelKind::tree: return level.fan_in == 2;
     case LevelKind::fused_sum:
+    case LevelKind::staged_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::online: return false;
@@ -153,6 +168,12 @@ void check_datapath(const Datapath& d) {
   if (d.levels.size() > max_levels) throw InputError("reduction", std::to_string(d.levels.size()) + " levels", "at most 11");
   check_operand("operands: a", d.a);
   check_operand("operands: b", d.b);
+  if (d.flush_subnormals && (d.a.block || d.b.block))
+    throw InputError("operands: flush_subnormals", "an operand in a block format", "operands with a scalar format, or as traced");
+  if (d.product.range && (d.product.format || d.product.range->as_float() == nullptr)) {
+    throw InputError("product: range", d.product.range->name + (d.product.format ? " beside a rounded product" : ""),
+                     "a float format, with exact products");
+  }
   if (d.product.format) check_rounding("product", *d.product.format, d.product.rounding);
   check_permutation(d.product.permute);
   check_product_width(d);
@@ -165,6 +186,13 @@ void check_datapath(const Datapath& d) {
       formats::check_single_operand(d.levels[i].rounding, "reduction." + std::to_string(i) + ": rounding");
   }
   for (std::size_t i = 0; i < d.levels.size(); ++i) check_level("reduction." + std::to_string(i), d.levels[i]);
+  if (d.accumulator.level) {
+    const std::size_t level = *d.accumulator.level;
+    if (d.accumulator.last)
+      throw InputError("accumulator: level", std::to_string(level) + " with initial = \"last\"", "initial = \"first\"");
+    if (level >= d.levels.size() || !takes_accumulator(d.levels[level]))
+      throw InputError("accumulator: level", std::to_string(level), "the index of a level that has an accumulator");
+  }
   if (d.accumulator.format || d.accumulator.rounding) check_rounding("accumulator", d.accumulator_format(), d.accumulator_rounding());
   if (d.output.format) check_rounding("output", *d.output.format, d.output.rounding);
   if (d.output.sticky_bits && d.output.format->as_fixed() == nullptr)
@@ -179,6 +207,7 @@ bool has_issues(LevelKind kind) {
     case LevelKind::online: return false;
     case LevelKind::tree:
     case LevelKind::fused_sum:
+    case LevelKind::staged_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::sorted: return true;
@@ -189,7 +218,8 @@ bool has_issues(LevelKind kind) {
 bool takes_accumulator(const Level& level) {
   switch (level.kind) {
     case LevelKind::sequential:
-    case LevelKind::interleaved: return true;
+    case LevelKind::interleaved:
+    case LevelKind::staged_sum: return true;
     case LevelKind::fused_sum:
     case LevelKind::exact: return level.with_accumulator;
     case LevelKind::tree:
@@ -198,6 +228,15 @@ bool takes_accumulator(const Level& level) {
     case LevelKind::online: return false;
   }
   return false;
+}
+
+std::string_view matrix_unit_key(const Datapath& d) {
+  if (d.flush_subnormals) return "[operands] flush_subnormals";
+  if (d.product.range) return "[product] range";
+  if (d.accumulator.flush_subnormals) return "[accumulator] flush_subnormals";
+  const auto has_operand_exponent = [](const Level& level) { return level.zero_operand_exponent.has_value(); };
+  if (std::any_of(d.levels.begin(), d.levels.end(), has_operand_exponent)) return "zero_operand_exponent";
+  return {};
 }
 
 std::vector<std::int64_t> term_order(const Datapath& d, std::int64_t k) {

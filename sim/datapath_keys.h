@@ -9,18 +9,20 @@
 
 namespace accsim::sim {
 
-inline constexpr std::array<std::string_view, 8> level_kind_names = {"sequential", "tree",          "interleaved", "fused_sum",
-                                                                     "exact",      "exponent_bins", "sorted",      "online"};
+inline constexpr std::array<std::string_view, 9> level_kind_names = {
+    "sequential", "tree", "interleaved", "fused_sum", "staged_sum", "exact", "exponent_bins", "sorted", "online"};
 inline constexpr std::array<std::string_view, 3> combine_names = {"sequential", "tree", "coalesce"};
 inline constexpr std::array<std::string_view, 2> align_names = {"rz", "rd"};
 inline constexpr std::array<std::string_view, 3> scale_names = {"one", "amax", "amax_pow2"};
 
 inline constexpr std::array<std::string_view, 8> top_keys = {"accsim",  "name",      "source",      "operands",
                                                              "product", "reduction", "accumulator", "output"};
-inline constexpr std::array<std::string_view, 10> operand_keys = {"a",       "b",          "a_rounding", "a_overflow",  "a_underflow",
-                                                                  "a_scale", "b_rounding", "b_overflow", "b_underflow", "b_scale"};
-inline constexpr std::array<std::string_view, 5> product_keys = {"format", "rounding", "overflow", "underflow", "permute"};
-inline constexpr std::array<std::string_view, 5> accumulator_keys = {"initial", "format", "rounding", "overflow", "underflow"};
+inline constexpr std::array<std::string_view, 11> operand_keys = {"flush_subnormals", "a",           "b",       "a_rounding",
+                                                                  "a_overflow",       "a_underflow", "a_scale", "b_rounding",
+                                                                  "b_overflow",       "b_underflow", "b_scale"};
+inline constexpr std::array<std::string_view, 6> product_keys = {"format", "range", "rounding", "overflow", "underflow", "permute"};
+inline constexpr std::array<std::string_view, 7> accumulator_keys = {"initial",  "level",    "flush_subnormals", "format",
+                                                                     "rounding", "overflow", "underflow"};
 inline constexpr std::array<std::string_view, 6> output_keys = {"format", "rounding", "overflow", "underflow", "shift", "sticky_bits"};
 
 /// The keys that every level takes.

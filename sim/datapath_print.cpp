@@ -80,7 +80,18 @@ void write_level(Writer& w, const Level& l) {
       w.string("align", align_names[static_cast<std::size_t>(l.align)]);
       w.line("with_accumulator", boolean(l.with_accumulator));
       if (l.zero_exponent) w.line("zero_exponent", std::to_string(*l.zero_exponent));
+      if (l.zero_operand_exponent) w.line("zero_operand_exponent", std::to_string(*l.zero_operand_exponent));
       w.line("normalize_products", boolean(l.normalize_products));
+      break;
+    case LevelKind::staged_sum:
+      w.line("fraction_bits", std::to_string(l.fraction_bits));
+      w.string("align", align_names[static_cast<std::size_t>(l.align)]);
+      if (l.zero_operand_exponent) w.line("zero_operand_exponent", std::to_string(*l.zero_operand_exponent));
+      w.line("subsets", std::to_string(l.subsets));
+      w.line("sum_fraction_bits", std::to_string(l.sum_fraction_bits));
+      if (l.result_fraction_bits) w.line("result_fraction_bits", std::to_string(*l.result_fraction_bits));
+      w.string("join_align", align_names[static_cast<std::size_t>(l.join_align)]);
+      w.line("drop_far_accumulator", boolean(l.drop_far_accumulator));
       break;
     case LevelKind::exact:
       if (l.width) w.line("width", std::to_string(*l.width));
@@ -99,7 +110,11 @@ std::span<const std::string_view> level_keys(LevelKind kind) {
   static const Keys sequential = {};
   static const Keys tree = {"issues", "fan_in"};
   static const Keys interleaved = {"ways", "combine"};
-  static const Keys fused_sum = {"issues", "fraction_bits", "align", "with_accumulator", "zero_exponent", "normalize_products"};
+  static const Keys fused_sum = {
+      "issues", "fraction_bits", "align", "with_accumulator", "zero_exponent", "zero_operand_exponent", "normalize_products"};
+  static const Keys staged_sum = {
+      "issues",     "fraction_bits",       "align", "zero_operand_exponent", "subsets", "sum_fraction_bits", "result_fraction_bits",
+      "join_align", "drop_far_accumulator"};
   static const Keys exact = {"issues", "width", "lsb", "with_accumulator"};
   static const Keys exponent_bins = {"issues", "bin_width"};
   static const Keys sorted = {"issues"};
@@ -109,6 +124,7 @@ std::span<const std::string_view> level_keys(LevelKind kind) {
     case LevelKind::tree: return tree;
     case LevelKind::interleaved: return interleaved;
     case LevelKind::fused_sum: return fused_sum;
+    case LevelKind::staged_sum: return staged_sum;
     case LevelKind::exact: return exact;
     case LevelKind::exponent_bins: return exponent_bins;
     case LevelKind::sorted: return sorted;
@@ -125,9 +141,11 @@ std::string to_toml(const Datapath& d) {
   w.section("[operands]");
   write_operand(w, "a", d.a);
   write_operand(w, "b", d.b);
+  if (d.flush_subnormals) w.line("flush_subnormals", "true");
   w.section("[product]");
   w.string("format", d.product.format ? d.product.format->name : "exact");
   if (d.product.format) w.rounding(d.product.rounding, *d.product.format);
+  if (d.product.range) w.string("range", d.product.range->name);
   if (!d.product.permute.empty()) {
     std::string list;
     for (const std::int64_t i : d.product.permute) list += (list.empty() ? "" : ", ") + std::to_string(i);
@@ -139,6 +157,8 @@ std::string to_toml(const Datapath& d) {
   }
   w.section("[accumulator]");
   w.string("initial", d.accumulator.last ? "last" : "first");
+  if (d.accumulator.level) w.line("level", std::to_string(*d.accumulator.level));
+  if (d.accumulator.flush_subnormals) w.line("flush_subnormals", "true");
   w.string("format", d.accumulator_format().name);
   w.rounding(d.accumulator_rounding(), d.accumulator_format());
   if (d.output.format) {

@@ -133,6 +133,7 @@ Product read_product(const Table& t) {
   Product p;
   p.format = t.format("format", "exact");
   p.rounding = t.rounding(p.rounding);
+  p.range = t.format("range");
   if (const toml::node* node = t.node("permute")) {
     if (!node->is_array()) t.wrong_type("permute", *node, "an array of integers");
     for (const toml::node& entry : *node->as_array()) {
@@ -166,7 +167,13 @@ Level read_level(const Table& t) {
   if (const auto align = t.choice<Align>("align", align_names)) l.align = *align;
   l.with_accumulator = t.boolean("with_accumulator").value_or(false);
   if (const auto e = t.integer("zero_exponent", -(1 << 20), 1 << 20)) l.zero_exponent = static_cast<int>(*e);
+  if (const auto e = t.integer("zero_operand_exponent", -(1 << 20), 1 << 20)) l.zero_operand_exponent = static_cast<int>(*e);
   l.normalize_products = t.boolean("normalize_products").value_or(false);
+  l.subsets = static_cast<int>(t.integer("subsets", 1, 1 << 20).value_or(1));
+  l.sum_fraction_bits = static_cast<int>(t.integer("sum_fraction_bits", 0, 1 << 14).value_or(-1));
+  if (const auto f = t.integer("result_fraction_bits", 0, 1 << 14)) l.result_fraction_bits = static_cast<int>(*f);
+  if (const auto align = t.choice<Align>("join_align", align_names)) l.join_align = *align;
+  l.drop_far_accumulator = t.boolean("drop_far_accumulator").value_or(false);
   if (const auto w = t.integer("width", 1, 1 << 20)) l.width = static_cast<int>(*w);
   if (const auto e = t.integer("lsb", -(1 << 20), 1 << 20)) l.lsb = static_cast<int>(*e);
   l.bin_width = static_cast<int>(t.integer("bin_width", 1, 128).value_or(0));
@@ -192,6 +199,7 @@ Datapath read_datapath(const toml::table& root) {
   operands.accept_only(operand_keys, "");
   d.a = read_operand(operands, "a");
   d.b = read_operand(operands, "b");
+  d.flush_subnormals = operands.boolean("flush_subnormals").value_or(false);
   const Table product(subtable(root, "product"), "product");
   product.accept_only(product_keys, "");
   d.product = read_product(product);
@@ -207,6 +215,8 @@ Datapath read_datapath(const toml::table& root) {
   accumulator.accept_only(accumulator_keys, "");
   if (const auto initial = accumulator.choice<int>("initial", std::array<std::string_view, 2>{"first", "last"}))
     d.accumulator.last = *initial == 1;
+  if (const auto level = accumulator.integer("level", 0, max_levels - 1)) d.accumulator.level = static_cast<std::size_t>(*level);
+  d.accumulator.flush_subnormals = accumulator.boolean("flush_subnormals").value_or(false);
   d.accumulator.format = accumulator.format("format");
   if (accumulator.has("rounding") || accumulator.has("overflow") || accumulator.has("underflow"))
     d.accumulator.rounding = accumulator.rounding({});

@@ -74,6 +74,7 @@ class ExactWalk {
       case LevelKind::tree: return tree(std::move(part), static_cast<std::size_t>(l.fan_in));
       case LevelKind::sorted: return sorted(std::move(part));
       case LevelKind::fused_sum:
+      case LevelKind::staged_sum:
       case LevelKind::exact:
       case LevelKind::exponent_bins:
       case LevelKind::online: {

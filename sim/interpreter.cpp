@@ -26,10 +26,11 @@ struct Roundings {
       product.emplace(*d.product.format, d.product.rounding);
       if (d.product.format->as_float() != nullptr) product_emin = product->format_limits().emin;
     }
+    if (d.product.range) range.emplace(*d.product.range, RoundingSpec{});
     for (const Level& level : d.levels) levels.emplace_back(level.rounded_format(), level.rounding);
     if (d.output.format) output.emplace(*d.output.format, d.output.rounding);
   }
-  std::optional<Rounder> product, output;
+  std::optional<Rounder> product, output, range;
   int product_emin = LevelRun<Wide>::lowest_exponent;
   std::vector<Rounder> levels;
   std::vector<std::int64_t> order;  ///< of the terms
@@ -84,15 +85,19 @@ class OutputRun {
     terms.reserve(static_cast<std::size_t>(tile_.k));
     RandomSite random = site(0, datapath_.product.rounding);
     for (const std::int64_t k : roundings_.order) {
-      const BasicExact<U> a = operand(tile_.a, tile_.a_exact, row_, k);
-      const BasicExact<U> b = operand(tile_.b, tile_.b_exact, column_, k);
+      const BasicExact<U> a = flushed(operand(tile_.a, tile_.a_exact, row_, k), tile_.a_emin, datapath_.flush_subnormals);
+      const BasicExact<U> b = flushed(operand(tile_.b, tile_.b_exact, column_, k), tile_.b_emin, datapath_.flush_subnormals);
       BasicExact<U> p = product(a, b);
       bool invalid = p.nan && !a.nan && !b.nan;
       counts_.product.see(p);
       int exponent = 0;
-      if (p.is_nonzero_finite()) {
+      if (p.is_finite()) {
         exponent =
             operand_exponent(a, tile_.a_emin, tile_.a_blocks, row_, k) + operand_exponent(b, tile_.b_emin, tile_.b_blocks, column_, k);
+      }
+      if (roundings_.range && p.is_finite() && roundings_.range->outside_range(p)) {
+        p = BasicExact<U>::infinity(p.negative);
+        counts_.count({.overflow = true, .inexact = true}, Event::product_overflow, Event::product_underflow, Event::product_inexact);
       }
       if (roundings_.product) {
         const std::uint32_t bits = random.next();
@@ -101,7 +106,7 @@ class OutputRun {
         counts_.count(r.events, Event::product_overflow, Event::product_underflow, Event::product_inexact);
         invalid |= r.events.invalid;
         p = std::move(r.value);
-        exponent = p.is_nonzero_finite() ? exponent_of(p, roundings_.product_emin) : 0;
+        exponent = p.is_finite() ? exponent_of(p, roundings_.product_emin) : 0;
       }
       counts_.events[Event::invalid] += invalid;
       terms.push_back({std::move(p), exponent});
@@ -110,13 +115,21 @@ class OutputRun {
   }
 
   /// The exponent in a format's field: a subnormal has that of the smallest normal.
-  static int exponent_of(const BasicExact<U>& x, int emin) { return std::max(log2_floor(x), emin); }
+  [[nodiscard]] int exponent_of(const BasicExact<U>& x, int emin) const {
+    return x.is_zero() ? datapath_.levels.front().zero_operand_exponent.value_or(0) : std::max(log2_floor(x), emin);
+  }
   /// That of an operand: in a block format the element's and the scale's.
   [[nodiscard]] int operand_exponent(const BasicExact<U>& x, int emin, const BlockScales& blocks, std::int64_t line, std::int64_t k) const {
-    if (blocks.block == 0) return exponent_of(x, emin);
+    if (blocks.block == 0 || x.is_zero()) return exponent_of(x, emin);
     const double element = blocks.elements[static_cast<std::size_t>(line * tile_.k + k)];
     return exponent_of(formats::from_double<U>(element), emin) +
            exponent_of(formats::from_double<U>(blocks.scale_at(line, k, tile_.k)), blocks.scale_emin);
+  }
+
+  /// What a unit that flushes makes of an operand: +0 below the smallest normal, of zeros too.
+  static BasicExact<U> flushed(BasicExact<U> x, int emin, bool flush) {
+    if (!flush || !x.is_finite() || (!x.is_zero() && log2_floor(x) >= emin)) return x;
+    return BasicExact<U>::zero();
   }
 
   /// One level over all that the level below hands up.
@@ -139,7 +152,10 @@ class OutputRun {
 
   /// C of this output; +0 where there is none.
   [[nodiscard]] BasicExact<U> initial() const {
-    return tile_.accumulator.empty() ? BasicExact<U>::zero() : from_narrow(tile_.accumulator[static_cast<std::size_t>(at_)]);
+    if (tile_.accumulator.empty()) return BasicExact<U>::zero();
+    const formats::Format& format = datapath_.accumulator_format();
+    const int emin = format.as_float() != nullptr ? formats::limits(format).emin : LevelRun<U>::lowest_exponent;
+    return flushed(from_narrow(tile_.accumulator[static_cast<std::size_t>(at_)]), emin, datapath_.accumulator.flush_subnormals);
   }
 
   static BasicExact<U> from_narrow(const NarrowExact& x) {

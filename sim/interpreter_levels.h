@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "formats/round.h"
+#include "sim/aligned_sum.h"
 #include "sim/cut.h"
 #include "sim/datapath.h"
 #include "sim/random_site.h"
@@ -101,6 +102,7 @@ class LevelRun {
       case LevelKind::tree: return tree(values_of(part), static_cast<std::size_t>(level_.fan_in));
       case LevelKind::interleaved: return interleaved(part, start);
       case LevelKind::fused_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return fused_sum(issue); });
+      case LevelKind::staged_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return staged_sum(issue); });
       case LevelKind::exact:
       case LevelKind::exponent_bins: return issue_after_issue(part, terms, start, [this](Part issue) { return exact_sum(issue); });
       case LevelKind::sorted: return sorted(part);
@@ -117,7 +119,7 @@ class LevelRun {
   }
 
   Addend<U> with_exponent(Value value) const {
-    const int exponent = value.is_nonzero_finite() ? std::max(log2_floor(value), emin_) : 0;
+    const int exponent = value.is_nonzero_finite() ? std::max(log2_floor(value), emin_) : level_.zero_operand_exponent.value_or(0);
     return {std::move(value), exponent};
   }
 
@@ -244,37 +246,55 @@ class LevelRun {
     return accumulator;
   }
 
+  /// Whether and by what exponent an addend takes part in the search for the largest.
+  std::optional<int> alignment_of(const Addend<U>& x) const {
+    if (x.value.is_zero()) return level_.zero_operand_exponent ? std::optional(x.exponent) : level_.zero_exponent;
+    return level_.normalize_products ? log2_floor(x.value) : x.exponent;
+  }
+
+  std::vector<Aligned<U>> aligned(Part addends) const {
+    std::vector<Aligned<U>> result;
+    result.reserve(addends.size());
+    for (const Addend<U>& x : addends) result.push_back({x.value, alignment_of(x)});
+    return result;
+  }
+
   /// All aligned to the largest exponent, each cut to fraction_bits below it, summed exactly, rounded once.
   Value fused_sum(Part issue) {
-    std::optional<int> largest;
-    for (const Addend<U>& x : issue) {
-      if (!x.value.is_finite()) {
-        bool made_nan = false;
-        const Value total = exact_total(values_of(issue), made_nan);
-        return rounded(total, made_nan);
-      }
-      if (x.value.is_zero() && !level_.zero_exponent) continue;
-      const int exponent = x.value.is_zero() ? *level_.zero_exponent : level_.normalize_products ? log2_floor(x.value) : x.exponent;
-      largest = std::max(largest.value_or(exponent), exponent);
-    }
-    std::vector<Value> kept;
-    bool cut = false;
-    for (const Addend<U>& x : issue) {
-      Value value = x.value.is_zero() ? x.value : cut_below(x.value, *largest - level_.fraction_bits, level_.align);
-      cut |= !same_value(value, x.value);
-      if (value.is_zero() && !x.value.is_zero()) continue;
-      kept.push_back(std::move(value));
-    }
-    const bool zeros_only = std::all_of(issue.begin(), issue.end(), [](const Addend<U>& x) { return x.value.is_zero(); });
+    if (has_nonfinite(issue)) return exactly_rounded(issue);
+    return rounded_cut_sum(issue, aligned_sum<U>(aligned(issue), level_.fraction_bits, level_.align).value);
+  }
+
+  /// The products are summed before the accumulator, which comes first in the issue, joins them.
+  Value staged_sum(Part issue) {
+    if (has_nonfinite(issue)) return exactly_rounded(issue);
+    const std::vector<Aligned<U>> all = aligned(issue);
+    return rounded_cut_sum(issue, sim::staged_sum<U>(level_, std::span(all).subspan(1), all.front(), emin_));
+  }
+
+  static bool has_nonfinite(Part issue) {
+    return std::any_of(issue.begin(), issue.end(), [](const Addend<U>& x) { return !x.value.is_finite(); });
+  }
+
+  Value exactly_rounded(Part issue) {
     bool made_nan = false;
-    Value total = kept.empty() ? Value::zero() : exact_total(kept, made_nan);
-    if (total.is_zero() && !zeros_only) total = Value::zero(rounder_.zero_sum_is_negative());
-    if (!cut) return rounded(total, made_nan);
-    // Inexact is what is delivered against the sum of the uncut addends: two cuts can cancel.
+    const Value total = exact_total(values_of(issue), made_nan);
+    return rounded(total, made_nan);
+  }
+
+  /// Rounds the sum of addends that were cut. Inexact is what is delivered against the sum of the uncut ones: two cuts can cancel.
+  Value rounded_cut_sum(Part issue, Value total) {
+    bool made_nan = false;
     const Value uncut = exact_total(values_of(issue), made_nan);
+    if (total.is_zero()) {
+      const bool zeros_only = std::all_of(issue.begin(), issue.end(), [](const Addend<U>& x) { return x.value.is_zero(); });
+      total = zeros_only ? uncut : Value::zero(rounder_.zero_sum_is_negative());
+    }
     counts_.partial.see(total);
-    formats::Rounded<U> r = rounder_(total, random_.next());
+    const std::uint32_t random = random_.next();
+    formats::Rounded<U> r = rounder_(total, random);
     r.events.inexact = !same_value(r.value, uncut);
+    if (counts_.watch_tiny && r.events.inexact) counts_.tiny |= rounder_.is_tiny(total, random);
     counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
     counts_.events[Event::invalid] += r.events.invalid;
     return std::move(r.value);

@@ -46,17 +46,18 @@ IssueModel::IssueModel(const Datapath& datapath) : datapath_(datapath) {
     throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced or a block format, which has no codes of single operands",
                      "formats for both, for example --in fp16");
   }
-  datapath_.levels.resize(1);
+  datapath_.levels.resize(datapath.accumulator.level.value_or(0) + 1);
   datapath_.output = {};
   Level& level = datapath_.levels.front();
-  if (level.kind == LevelKind::interleaved) {  // one row adds to one of its partial sums
+  if (level.kind == LevelKind::interleaved && datapath_.levels.size() == 1) {  // one row adds to one of its partial sums
     ways_ = level.ways;
     level.kind = LevelKind::sequential;
   }
   if (formats::underflow_of(datapath_.result_rounding(), datapath_.result_format()) == formats::Underflow::none) {
     throw InputError("reduction.0: underflow", "none, whose values have no codes", "gradual or flush");
   }
-  has_lfsr_ = share(datapath_.product.rounding) | share(level.rounding);
+  has_lfsr_ = share(datapath_.product.rounding);
+  for (Level& l : datapath_.levels) has_lfsr_ |= share(l.rounding);
   if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding);
 }
 
@@ -70,7 +71,9 @@ IssueResult IssueModel::run(const Issue& issue) {
     NarrowExact x = decode(issue.a[i], a_format());
     const NarrowExact y = decode(issue.b[i], b_format());
     signalling |= is_signalling(issue.a[i], a_format()) || is_signalling(issue.b[i], b_format());
-    infinity_times_zero |= (x.infinite && y.is_zero()) || (x.is_zero() && y.infinite);
+    const bool x_is_zero = x.is_zero() || (datapath_.flush_subnormals && x.is_finite() && log2_floor(x) < emin_of(a_format()));
+    const bool y_is_zero = y.is_zero() || (datapath_.flush_subnormals && y.is_finite() && log2_floor(y) < emin_of(b_format()));
+    infinity_times_zero |= (x.infinite && y_is_zero) || (x_is_zero && y.infinite);
     if (issue.subtract) x = negated(x);
     if (x.infinite || y.infinite) products.push_back(product(x, y));
     a.push_back(widened(x));

@@ -1,4 +1,5 @@
-// One issue of a datapath's innermost level, on codes: what an RTL's multiply-accumulate does in one row of vectors.
+// One issue of a datapath's innermost level, on codes: what an RTL's multiply-accumulate does in one row of vectors. Where
+// `[accumulator] level` names an outer level, a row goes up to the accumulator of that one.
 #pragma once
 
 #include <optional>
@@ -37,11 +38,11 @@ class IssueModel {
   [[nodiscard]] const formats::Format& a_format() const { return *datapath_.a.format; }
   [[nodiscard]] const formats::Format& b_format() const { return *datapath_.b.format; }
   /// Formats of the accumulator that comes in and of the one that goes out.
-  [[nodiscard]] const formats::Format& in_format() const { return datapath_.levels.front().format; }
+  [[nodiscard]] const formats::Format& in_format() const { return datapath_.levels[datapath_.accumulator.level.value_or(0)].format; }
   [[nodiscard]] const formats::Format& out_format() const { return datapath_.result_format(); }
   [[nodiscard]] const std::optional<formats::Format>& product_format() const { return datapath_.product.format; }
   /// False where the level keeps nothing between issues.
-  [[nodiscard]] bool has_accumulator() const { return datapath_.accumulator.last || takes_accumulator(datapath_.levels.front()); }
+  [[nodiscard]] bool has_accumulator() const { return datapath_.accumulator.last || takes_accumulator(datapath_.levels.back()); }
   /// Rows after which the accumulator of a row is fed back: 1, or the ways of an interleaved level.
   [[nodiscard]] std::int64_t ways() const { return ways_; }
 

@@ -5,21 +5,27 @@
 Expected values: arXiv 2511.10909, equation 10 (exact -0.875), and the last-bit cases that follow from the units' parameters by hand:
 1 + 4 * 2^-24 keeps its low bits only where more than 23 fraction bits are aligned.
 """
+import math
 import os
 import subprocess
 import sys
 import tempfile
 
-import numpy as np
+LAYOUTS = {'fp64': (11, 52, 1023), 'fp32': (8, 23, 127), 'tf32': (8, 10, 127), 'bf16': (8, 7, 127), 'fp16': (5, 10, 15), 'e5m2': (5, 2, 15),
+           'e5m2fnuz': (5, 2, 16)}
 
 
 def code(fmt, value):
-    """The code of a value that the format has: all are binary32 or binary16 with the low bits left out."""
-    bits32 = int(np.float32(value).view(np.uint32))
-    with np.errstate(over="ignore"):  # values that only binary32 has are asked for as that
-        bits16 = int(np.float16(value).view(np.uint16))
-    return {'fp32': '%08x' % bits32, 'tf32': '%05x' % (bits32 >> 13), 'bf16': '%04x' % (bits32 >> 16), 'fp16': '%04x' % bits16,
-            'e5m2': '%02x' % (bits16 >> 8)}[fmt]
+    """The code of a finite value that the format has."""
+    exponent_bits, fraction_bits, bias = LAYOUTS[fmt]
+    sign = 1 if math.copysign(1, value) < 0 else 0
+    mantissa, exponent = math.frexp(abs(value))
+    exponent = max(exponent - 1, 1 - bias)
+    steps = abs(value) / 2.0 ** (exponent - fraction_bits)
+    assert steps == int(steps), '%s has no %r' % (fmt, value)
+    field = int(steps) + (0 if value == 0 or mantissa == 0 else (exponent + bias - 1) << fraction_bits)
+    width = 1 + exponent_bits + fraction_bits
+    return '%0*x' % ((width + 3) // 4, sign << (width - 1) | field)
 
 
 CASES = []
@@ -36,14 +42,21 @@ for unit, operands, expected in (
         ('ada_tf32_fp32', 'tf32', -0.5), ('hopper_fp16_fp32', 'fp16', -0.75), ('hopper_bf16_fp32', 'bf16', -0.75),
         ('hopper_tf32_fp32', 'tf32', -0.75), ('blackwell_fp16_fp32', 'fp16', -0.75), ('blackwell_bf16_fp32', 'bf16', -0.75),
         ('blackwell_tf32_fp32', 'tf32', -0.75), ('ada_fp8_fp32', 'e5m2', 0.0), ('hopper_fp8_fp32', 'e5m2', 0.0),
-        ('blackwell_fp8_fp32', 'e5m2', -0.75), ('fp32', 'bf16', -0.875)):
+        ('blackwell_fp8_fp32', 'e5m2', -0.75), ('fp32', 'bf16', -0.875), ('cdna_fp32', 'fp32', -0.875), ('cdna1_fp16_fp32', 'fp16', -0.875),
+        ('cdna1_bf16_fp32', 'bf16', -0.875), ('cdna1_fp16_fp32_pairwise', 'fp16', 0.0), ('cdna1_bf16_fp32_pairwise', 'bf16', -0.375),
+        ('cdna2_fp16_fp32', 'fp16', 0.0), ('cdna2_bf16_1k_fp32', 'bf16', 0.0), ('cdna2_bf16_fp32', 'bf16', -0.375),
+        ('cdna3_fp16_fp32', 'fp16', -0.5), ('cdna3_bf16_fp32', 'bf16', -0.5), ('cdna3_xf32_fp32', 'tf32', -0.5),
+        ('cdna3_fp8_fp32', 'e5m2fnuz', -1.0), ('cdna3_fp16_fp32_2025', 'fp16', -0.5), ('cdna3_bf16_fp32_2025', 'bf16', -0.5),
+        ('cdna3_xf32_fp32_2025', 'tf32', -0.5), ('cdna3_fp8_fp32_2025', 'e5m2fnuz', -1.0)):
     case(unit, operands, 'fp32', *EQ10, expected, '--in', operands)
+for unit in ('nvidia_fp64', 'cdna_fp64'):
+    case(unit, 'fp64', 'fp64', *EQ10, -0.875)
 
 TINY = 2.0**-12
 for unit, four, three in (('volta_fp16_fp32', 0x3f800000, 0x3f800000), ('ampere_fp16_fp32', 0x3f800002, 0x3f800000),
                           ('hopper_fp16_fp32', 0x3f800002, 0x3f800001)):
-    case(unit, 'fp16', 'fp32', [TINY] * 4, [TINY] * 4, 1.0, np.uint32(four).view(np.float32))
-    case(unit, 'fp16', 'fp32', [TINY, TINY, TINY], [TINY, TINY / 2, TINY / 2], 1.0, np.uint32(three).view(np.float32))
+    for a, b, expected in (([TINY] * 4, [TINY] * 4, four), ([TINY, TINY, TINY], [TINY, TINY / 2, TINY / 2], three)):
+        case(unit, 'fp16', 'fp32', a, b, 1.0, 1 + (expected - 0x3f800000) * 2.0**-23)
 
 ZERO = ([2.0**-14, 2.0**-24, 0], [2.0**-11, 2.0**-24, 1], 0.0)
 case('ampere_fp16_fp16', 'fp16', 'fp16', *ZERO, 0.0)
