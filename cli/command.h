@@ -26,6 +26,7 @@ using Action = std::function<int()>;
 void add_run(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_show(CLI::App& app, Action& action);
+void add_sweep(CLI::App& app, Action& action);
 void add_bounds(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);

@@ -37,6 +37,7 @@ int run_program(int argc, char** argv) {
   Action action;
   add_run(app, action);
   add_bounds(app, action);
+  add_sweep(app, action);
   add_info(app, action);
   add_list(app, action);
   add_show(app, action);

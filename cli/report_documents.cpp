@@ -92,12 +92,20 @@ void write_json(std::ostream& out, const RunReport& report) {
 }
 
 void write_csv(std::ostream& out, const RunReport& report) {
+  write_csv_header(out);
+  write_csv_rows(out, report);
+}
+
+void write_csv_header(std::ostream& out) {
   out << "name,op,pass,m,n,k,batch,macs,outputs";
   for (const sim::StatisticRow& row : sim::statistic_rows()) out << ',' << flat_name(row);
   out << '\n';
+}
+
+void write_csv_rows(std::ostream& out, const RunReport& report, const std::string& before) {
   for (const LayerReport& layer : report.layers) {
-    out << csv_text(layer.name) << ',' << layer.op << ',' << layer.pass << ',' << layer.m << ',' << layer.n << ',' << layer.k << ','
-        << layer.batch << ',' << layer.result.macs << ',' << layer.result.outputs;
+    out << before << csv_text(layer.name) << ',' << layer.op << ',' << layer.pass << ',' << layer.m << ',' << layer.n << ',' << layer.k
+        << ',' << layer.batch << ',' << layer.result.macs << ',' << layer.result.outputs;
     for (const StatisticValue& value : layer.result.statistics) out << ',' << csv_value(value);
     out << '\n';
   }

@@ -36,6 +36,9 @@ void write_table(std::ostream& out, const RunReport& report);
 void write_json(std::ostream& out, const RunReport& report);
 /// A header and a row a layer: the JSON's numbers without nesting.
 void write_csv(std::ostream& out, const RunReport& report);
+void write_csv_header(std::ostream& out);
+/// The rows alone, each with `before` in front.
+void write_csv_rows(std::ostream& out, const RunReport& report, const std::string& before = "");
 /// The JSON's numbers of a layer as HDF5 attributes; undefined ones are NaN.
 std::vector<traces::Attribute> layer_attributes(const LayerReport& layer);
 std::vector<traces::Attribute> root_attributes(const RunReport& report);

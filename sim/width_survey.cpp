@@ -66,8 +66,14 @@ class Survey {
     const auto pass = static_cast<std::uint32_t>(problem.pass);
     quantized_a_ = quantize_operand(*problem.a, datapath.a, options.seed, {.output = 0, .layer = problem.layer, .pass = pass, .site = 14});
     quantized_b_ = quantize_operand(*problem.b, datapath.b, options.seed, {.output = 0, .layer = problem.layer, .pass = pass, .site = 15});
-    a_ = operand(*problem.a, quantized_a_);
-    b_ = operand(*problem.b, quantized_b_);
+    if (datapath.a.block)
+      blocks_a_.emplace(*problem.a, datapath.a, options.seed,
+                        formats::RandomPosition{.output = 0, .layer = problem.layer, .pass = pass, .site = 14});
+    if (datapath.b.block)
+      blocks_b_.emplace(*problem.b, datapath.b, options.seed,
+                        formats::RandomPosition{.output = 0, .layer = problem.layer, .pass = pass, .site = 15});
+    a_ = operand(*problem.a, quantized_a_, blocks_a_);
+    b_ = operand(*problem.b, quantized_b_, blocks_b_);
     exact_ = !(a_.seen->fits_double() && b_.seen->fits_double());
     is_integer_ = is_integer_datapath(datapath, *problem.a, *problem.b);
     if (is_integer_) {
@@ -112,8 +118,9 @@ class Survey {
  private:
   static constexpr std::int64_t packed_elements = std::int64_t{1} << 16;
 
-  static PassOperand operand(const Tensor& tensor, const QuantizedOperand& quantized) {
-    return {&tensor, quantized.changed ? &quantized.values : &tensor.values, quantized.scale, false};
+  /// `quantized` stays false: the traced values are not needed beside those that the datapath sees.
+  static PassOperand operand(const Tensor& tensor, const QuantizedOperand& quantized, const std::optional<BlockOperand>& blocks) {
+    return {&tensor, quantized.changed ? &quantized.values : &tensor.values, quantized.scale, false, blocks ? &*blocks : nullptr};
   }
 
   [[nodiscard]] PackedRows rows_of(bool is_a, std::int64_t group, std::int64_t first, std::int64_t count) const {
@@ -272,6 +279,7 @@ class Survey {
   const SimulateOptions& options_;
   const Lowering& lowering_;
   QuantizedOperand quantized_a_, quantized_b_;
+  std::optional<BlockOperand> blocks_a_, blocks_b_;
   PassOperand a_, b_;
   bool exact_ = false, is_integer_ = false;
   IntegerRange range_a_, range_b_;
