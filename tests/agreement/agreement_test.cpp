@@ -1,0 +1,108 @@
+// Every executor that claims a datapath equals the interpreter bit for bit and count for count.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "agreement.h"
+#include "draw.h"
+#include "operands.h"
+#include "random_datapath.h"
+
+namespace {
+
+using namespace accsim;
+using namespace accsim::agreement;
+
+constexpr std::int64_t macs_a_case = 4096;  // about a millisecond of the interpreter
+
+/// How many cases; the long run asks for more in the environment.
+int cases(int usual) {
+  const char* factor = std::getenv("ACCSIM_AGREEMENT_FACTOR");
+  return factor == nullptr ? usual : usual * std::max(1, std::atoi(factor));
+}
+
+bool is_block(const sim::Datapath& d) { return d.a.block || d.b.block; }
+
+Traced random_traced(const sim::Datapath& d, Draw& draw) {
+  const bool fixed = d.levels.front().format.as_fixed() != nullptr;
+  if (fixed) return draw.chance(80) ? Traced::int8 : Traced::binary16;
+  return draw.of({Traced::binary32, Traced::binary32, Traced::binary16, Traced::int8, Traced::binary64});
+}
+
+/// One case of a datapath; the text of a difference.
+std::string run_case(const sim::Datapath& datapath, Distribution distribution, std::uint64_t seed, int& ran) {
+  Draw draw(seed);
+  Case c;
+  c.datapath = datapath;
+  draw_size(c, macs_a_case, draw);
+  fill_operands(c, distribution, random_traced(datapath, draw), draw);
+  if (draw.chance(20)) fill_accumulator(c, draw);
+  const std::string what = disagreement(c, "", ran);
+  return what.empty() ? what : "seed " + std::to_string(seed) + ", " + std::string(name_of(distribution)) + ": " + what;
+}
+
+}  // namespace
+
+TEST_CASE("a difference in a bit, a sign of zero, a flag, a count or a range is found") {
+  Draw draw(7);
+  Case c;
+  c.datapath = sim::find_datapath("fp12");
+  c.rows = 2;
+  c.columns = 3;
+  c.k = 5;
+  fill_operands(c, Distribution::normal, Traced::binary32, draw);
+  sim::TileResult expected;
+  sim::executors()[0]->run(c.datapath, c.tile(), expected);
+  CHECK(difference(expected, expected, 6).empty());
+  const auto finds = [&](auto&& change) {
+    sim::TileResult changed = expected;
+    change(changed);
+    return !difference(expected, changed, 6).empty();
+  };
+  CHECK(finds([](sim::TileResult& r) { r.outputs[5].exponent += 1; }));
+  CHECK(finds([](sim::TileResult& r) { r.outputs[0].negative = !r.outputs[0].negative; }));
+  CHECK(finds([](sim::TileResult& r) { r.outputs[0] = formats::NarrowExact::not_a_number(); }));
+  CHECK(finds([](sim::TileResult& r) { r.overflowed[3] ^= 1; }));
+  CHECK(finds([](sim::TileResult& r) { ++r.events[sim::Event::swamped]; }));
+  CHECK(finds([](sim::TileResult& r) { r.max_abs_product *= 2; }));
+  CHECK(finds([](sim::TileResult& r) { r.max_abs_partial *= 2; }));
+}
+
+TEST_CASE("executors equal the interpreter on every built-in datapath, whatever the operands and sizes") {
+  std::map<std::string_view, int> ran;
+  std::uint64_t seed = 1;
+  for (const sim::BuiltinDatapath& builtin : sim::builtin_datapaths()) {
+    const sim::Datapath datapath = sim::find_datapath(std::string(builtin.name));
+    if (is_block(datapath)) continue;
+    for (const Distribution distribution : distributions) {
+      for (int i = 0; i < cases(4); ++i) {
+        const std::string what = run_case(datapath, distribution, seed++, ran[builtin.name]);
+        if (!what.empty()) FAIL_CHECK(builtin.name << " " << what);
+      }
+    }
+  }
+  std::string text;
+  for (const auto& [name, count] : ran) text += " " + std::string(name) + ":" + std::to_string(count);
+  MESSAGE("runs of kernels:" << text);
+}
+
+TEST_CASE("executors equal the interpreter on random datapaths") {
+  int ran = 0;
+  int claimed = 0;
+  const int count = cases(1200);
+  int failures = 0;
+  for (int i = 0; i < count && failures < 10; ++i) {
+    const auto seed = static_cast<std::uint64_t>(1000000 + i);
+    Draw draw(seed);
+    const sim::Datapath datapath = random_datapath(draw);
+    const int before = ran;
+    const std::string what = run_case(datapath, distributions[static_cast<std::size_t>(i) % distributions.size()], seed, ran);
+    claimed += ran > before ? 1 : 0;
+    if (!what.empty()) {
+      ++failures;
+      FAIL_CHECK(what);
+    }
+  }
+  MESSAGE(claimed << " of " << count << " random datapaths are claimed by a kernel, " << ran << " runs");
+}

@@ -1,0 +1,165 @@
+#include "random_datapath.h"
+
+#include "formats/error.h"
+
+namespace accsim::agreement {
+namespace {
+
+using formats::FloatFormat;
+using formats::Format;
+using formats::RoundingSpec;
+using formats::Specials;
+using sim::Datapath;
+using sim::Level;
+using sim::LevelKind;
+
+Format named(const Format& shape) {
+  Format format = shape;
+  format.name = formats::spelling(format);
+  return format;
+}
+
+Format random_float(Draw& draw, int most_exponent, int most_fraction) {
+  if (draw.chance(35)) {
+    return formats::parse_format(
+        draw.of<const char*>({"fp32", "fp16", "bf16", "tf32", "lba_fp12", "sr_fp12", "e4m3", "e5m2", "e3m2", "fp64"}));
+  }
+  FloatFormat f;
+  f.exponent_bits = draw.integer(2, most_exponent);
+  f.fraction_bits = draw.integer(0, most_fraction);
+  f.bias = draw.chance(70) ? (1 << (f.exponent_bits - 1)) - 1 : draw.integer(0, (1 << f.exponent_bits) - 1);
+  f.specials = draw.of({Specials::ieee, Specials::ieee, Specials::none, Specials::fn, Specials::fnuz});
+  if (f.specials != Specials::none && f.fraction_bits == 0) f.fraction_bits = 1;
+  f.subnormals = draw.chance(70);
+  f.lowest_binade = !f.subnormals && f.specials == Specials::none;
+  return named({"", f, ""});
+}
+
+Format random_fixed(Draw& draw, int most_width, bool is_integer) {
+  formats::FixedFormat f;
+  f.width = draw.integer(2, most_width);
+  f.fraction_bits = is_integer ? 0 : draw.integer(-4, f.width);
+  f.is_signed = draw.chance(90);
+  return named({"", f, ""});
+}
+
+RoundingSpec random_rounding(Draw& draw, const Format& format) {
+  using formats::Overflow;
+  using formats::Rounding;
+  RoundingSpec spec;
+  spec.mode = draw.of(
+      {Rounding::rne, Rounding::rne, Rounding::rz, Rounding::rz, Rounding::rna, Rounding::ru, Rounding::rd, Rounding::ro, Rounding::sr});
+  if (spec.mode == Rounding::sr) {
+    using formats::StochasticKind;
+    spec.stochastic.bits = draw.integer(1, draw.chance(80) ? 14 : 32);
+    spec.stochastic.kind = draw.of({StochasticKind::a, StochasticKind::a, StochasticKind::b, StochasticKind::c, StochasticKind::below});
+    if (draw.chance(50)) spec.stochastic.philox_seed = draw.bits(8);
+    if (draw.chance(25)) {
+      const int width = draw.integer(2, 24);
+      spec.stochastic.lfsr = formats::LfsrSpec{.width = width,
+                                               .mask = (draw.bits(3) | 1) & ((1ULL << width) - 1),
+                                               .seed = draw.bits(3) & ((1ULL << width) - 1),
+                                               .form = draw.of({formats::LfsrForm::galois, formats::LfsrForm::fibonacci}),
+                                               .step = draw.of({formats::LfsrStep::right, formats::LfsrStep::left}),
+                                               .share = formats::LfsrShare::pe};
+      spec.stochastic.bits = std::min(spec.stochastic.bits, width);
+    }
+  }
+  if (format.as_fixed() != nullptr) {
+    if (draw.chance(80))
+      spec.overflow = draw.of({Overflow::wrap, Overflow::saturate, Overflow::saturate_symmetric, Overflow::saturate_zero});
+  } else {
+    if (draw.chance(50)) spec.overflow = draw.of({Overflow::ieee, Overflow::saturate, Overflow::nan});
+    if (draw.chance(25)) spec.underflow = draw.of({formats::Underflow::gradual, formats::Underflow::flush, formats::Underflow::none});
+  }
+  return spec;
+}
+
+Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
+  Level level;
+  level.kind = draw.of({LevelKind::sequential, LevelKind::sequential, LevelKind::sequential, LevelKind::tree, LevelKind::interleaved,
+                        LevelKind::fused_sum, LevelKind::fused_sum, LevelKind::exact, LevelKind::sorted});
+  level.format = is_fixed ? random_fixed(draw, draw.chance(80) ? 32 : 70, is_integer) : random_float(draw, 8, 23);
+  level.rounding = random_rounding(draw, level.format);
+  if (draw.chance(60)) level.terms = draw.integer(1, draw.chance(70) ? 16 : 70);
+  if (level.kind == LevelKind::interleaved) {
+    level.ways = draw.integer(1, 8);
+    level.combine = draw.of({sim::Combine::sequential, sim::Combine::tree, sim::Combine::coalesce});
+  }
+  if (level.kind == LevelKind::tree) level.fan_in = draw.of({2, 2, 3, 4, 8});
+  if (level.kind == LevelKind::fused_sum) {
+    level.fraction_bits = draw.integer(0, draw.chance(80) ? 30 : 70);
+    level.align = draw.of({sim::Align::rz, sim::Align::rd});
+    if (draw.chance(30)) level.zero_exponent = draw.integer(-150, 20);
+    level.normalize_products = draw.chance(20);
+  }
+  if (level.kind == LevelKind::exact && draw.chance(50)) {
+    level.width = draw.integer(2, 128);
+    level.lsb = draw.integer(-80, 4);
+  }
+  if (level.kind == LevelKind::fused_sum || level.kind == LevelKind::exact) {
+    level.with_accumulator = draw.chance(60);
+    if (level.with_accumulator && !level.terms) level.terms = draw.integer(1, 32);
+    if (level.with_accumulator && draw.chance(30)) level.issues = draw.integer(1, 8);
+  }
+  return level;
+}
+
+sim::Operand random_operand(Draw& draw, bool is_fixed) {
+  sim::Operand operand;
+  if (is_fixed) operand.format = draw.chance(60) ? formats::parse_format("int8") : random_fixed(draw, 17, true);
+  else if (draw.chance(60)) operand.format = random_float(draw, 5, 10);
+  return operand;
+}
+
+Datapath attempt(Draw& draw) {
+  Datapath d;
+  d.name = "random";
+  const bool is_fixed = draw.chance(35);
+  const bool is_integer = is_fixed && draw.chance(80);
+  d.a = random_operand(draw, is_fixed);
+  d.b = draw.chance(60) ? d.a : random_operand(draw, is_fixed);
+  if (!is_integer && draw.chance(40)) {
+    d.product.format = is_fixed ? random_fixed(draw, 24, false) : random_float(draw, 8, 23);
+    d.product.rounding = random_rounding(draw, *d.product.format);
+  }
+  if (draw.chance(5)) d.product.permute = draw.chance(50) ? std::vector<std::int64_t>{1, 0} : std::vector<std::int64_t>{0, 2, 4, 1, 3};
+  const int levels = draw.of({1, 1, 1, 2, 2, 3});
+  for (int i = 0; i < levels; ++i) {
+    if (i > 0 && draw.chance(50)) {
+      Level again = d.levels.back();
+      again.terms.reset();
+      if (!takes_accumulator(again) || !has_issues(again.kind)) {
+        d.levels.push_back(again);
+        continue;
+      }
+    }
+    d.levels.push_back(random_level(draw, is_fixed, is_integer));
+  }
+  if (draw.chance(10)) d.accumulator.last = true;
+  if (draw.chance(15)) {
+    d.output.format = is_fixed ? random_fixed(draw, 32, false) : random_float(draw, 8, 23);
+    d.output.rounding = random_rounding(draw, *d.output.format);
+    if (draw.chance(50)) d.output.shift = draw.integer(-4, 12);
+  }
+  check_datapath(d);
+  return d;
+}
+
+}  // namespace
+
+Datapath random_datapath(Draw& draw) {
+  for (int tries = 0; tries < 20; ++tries) {
+    try {
+      return attempt(draw);
+    } catch (const InputError&) {
+      // A combination that is refused; the next draws make another.
+    }
+  }
+  Datapath plain;
+  plain.name = "plain";
+  plain.levels.emplace_back().format = formats::parse_format("fp16");
+  return plain;
+}
+
+}  // namespace accsim::agreement
