@@ -219,7 +219,7 @@ def chain(folder):
 def at_the_bound(folder):
     paths = [(sample, [])]
     if trace_path("ppocrv4_cls.h5"):
-        paths.append((trace_path("ppocrv4_cls.h5"), ["--layer", "01*", "--layer", "053*"]))
+        paths.append((trace_path("ppocrv4_cls.h5"), ["--layer", "019*", "--layer", "053*"]))
     for path, selection in paths:
         for layer in check_chain(path, *selection):
             bits, name = layer["bits"], layer["name"]

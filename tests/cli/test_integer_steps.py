@@ -175,11 +175,13 @@ def by_hand(folder):
         compare(folder, ["--acc", "s18.0", "--overflow", mode], [addends], [[1] * len(addends)], "int20", "int2", expected, 18)
 
 
-@case("every width from 2 to 64 in every overflow mode is the model's, products of many widths, with zero points and chunks")
+@case("every width from 2 to 64 is the model's, in each overflow mode, products of many widths, with zero points and chunks")
 def widths(folder):
     rng = np.random.default_rng(64)
     for width in range(2, 65):
-        for mode in ("wrap", "saturate", "saturate_symmetric", "saturate_zero"):
+        # Two modes a width, the other two at the next; all four in the long run.
+        modes = ("wrap", "saturate_symmetric", "saturate", "saturate_zero")
+        for mode in modes if STEPS >= 1000000 else (modes[width % 2], modes[2 + width % 2]):
             bits_a = int(rng.integers(2, min(32, width) + 1))
             bits_b = int(np.clip(width - bits_a + rng.integers(-2, 2), 2, 30))
             rows, columns, k = 3, 2, int(rng.integers(1, 24))
