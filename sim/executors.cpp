@@ -3,11 +3,18 @@
 
 #include "sim/executor.h"
 #include "sim/interpreter.h"
+#include "sim/kernels/kernel_float.h"
 
 namespace accsim::sim {
 
 std::span<const Executor* const> executors() {
-  static const std::vector<const Executor*> all = {&interpreter()};
+  static const std::vector<const Executor*> all = [] {
+    std::vector<const Executor*> list = {&interpreter()};
+    for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
+      if (kernels::host_has(isa)) list.push_back(&kernels::float_kernel(isa));
+    }
+    return list;
+  }();
   return all;
 }
 

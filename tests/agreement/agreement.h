@@ -32,11 +32,14 @@ struct Case {
   std::vector<double> a, b;
   std::vector<formats::NarrowExact> accumulator;
   int a_emin = -(1 << 24), b_emin = -(1 << 24);
+  std::int64_t first_output = 0;  ///< the row-major index of the tile's first output in the layer's result
+  std::uint64_t seed = 0;
+  std::uint32_t layer = 0, pass = 0;
   std::vector<std::int64_t> output_index;
 
   [[nodiscard]] sim::Tile tile() {
     output_index.resize(static_cast<std::size_t>(rows * columns));
-    for (std::size_t i = 0; i < output_index.size(); ++i) output_index[i] = static_cast<std::int64_t>(i);
+    for (std::size_t i = 0; i < output_index.size(); ++i) output_index[i] = first_output + static_cast<std::int64_t>(i);
     sim::Tile t;
     t.rows = rows;
     t.columns = columns;
@@ -47,6 +50,9 @@ struct Case {
     t.accumulator = accumulator;
     t.a_emin = a_emin;
     t.b_emin = b_emin;
+    t.seed = seed;
+    t.layer = layer;
+    t.pass = pass;
     return t;
   }
   [[nodiscard]] sim::LayerFacts facts() const {

@@ -1,0 +1,10 @@
+// The float kernels' lanes for one instruction set.
+#define ACCSIM_ISA lanes_baseline
+#include "sim/kernels/kernel_float_lanes.h"
+
+namespace accsim::sim::kernels {
+
+const FloatLanes float_baseline_32 = ACCSIM_ISA::lanes_of<float>;
+const FloatLanes float_baseline_64 = ACCSIM_ISA::lanes_of<double>;
+
+}  // namespace accsim::sim::kernels

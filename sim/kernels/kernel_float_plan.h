@@ -1,0 +1,134 @@
+// What the lanes of the float kernels are told: plain data, in units of the lanes. No function may stand here: lane units include it.
+#pragma once
+
+#include <cstdint>
+
+namespace accsim::sim::kernels {
+
+enum class FloatMode {
+  rz,
+  rne,
+  rna,
+  ru,
+  rd,
+  ro,
+  sr,    ///< add an increment below the last kept bit: kinds a, b, below
+  sr_c,  ///< the same, the tail first rounded to its leading R bits
+};
+
+/// Where one rounding's random numbers come from.
+struct FloatRandom {
+  enum class Source { none, philox, lfsr } source = Source::none;
+  std::uint32_t key[2] = {0, 0};  ///< Philox
+  std::uint32_t place = 0;        ///< Philox's last counter word: layer, pass, site
+  int width = 0;                  ///< of the LFSR, at most 32
+  std::uint32_t mask = 0, seed = 0;
+  bool galois = false, right = false;
+};
+
+/// One rounding of a lane value. Bit patterns are those of the lane type, values scaled by the plan's power of two.
+struct FloatRounding {
+  FloatMode mode = FloatMode::rne;
+  int drop = 0;                        ///< fraction bits of the lane below the format's last
+  std::uint64_t min_normal = 0;        ///< smaller results are tiny
+  std::uint64_t max_finite = 0;        ///< larger results overflow
+  bool flush = false;                  ///< tiny results become zero
+  bool keeps_negative_zero = true;     ///< the format has -0
+  bool keeps_infinity = false;         ///< infinities pass
+  bool keeps_nan = false;              ///< NaN passes; otherwise it becomes +0
+  std::uint64_t overflow[2] = {0, 0};  ///< what positive and negative overflows become
+  std::uint64_t infinity[2] = {0, 0};  ///< what infinities that do not pass become
+  int sr_shift = 0;                    ///< the random number's last bit above the lane's
+  int sr_tail = 0;                     ///< sr_c: bits below the leading R
+  std::uint64_t sr_mask = 0, sr_flip = 0, sr_add = 0;
+  FloatRandom random;
+};
+
+struct FloatLevel {
+  enum class Kind { sequential, tree, interleaved } kind = Kind::sequential;
+  enum class Combine { sequential, tree, coalesce } combine = Combine::sequential;
+  std::int64_t terms = 0;  ///< addends of one sum that is handed up; the last level: more than there are
+  std::int64_t ways = 0;
+  const std::int32_t* coalesce[2] = {nullptr, nullptr};  ///< pairs of slots (into, from) ended by -1, then the slot of the total;
+                                                         ///< of a whole sum and of the short one at the end
+  FloatRounding rounding;
+};
+
+constexpr int float_max_levels = 11;
+
+/// How a fast loop may run: what it leaves out is proved, or shows after the fact in the largest partial sum or a zero result.
+enum class FloatFast {
+  none,               ///< the general loop only
+  truncated,          ///< products and sums truncated and flushed, sums exact in the lane below a bound
+  fused_rne,          ///< exact products, nearest even, subnormals where the lane's are
+  fused_rne_normal,   ///< the same, nothing tiny is inexact
+  fused_sr,           ///< exact products, stochastic
+  fused_sr_normal,    ///< the same, nothing tiny is inexact
+  native_rne_normal,  ///< the lane's own format and rounding, nothing tiny is inexact
+};
+
+struct FloatPlan {
+  bool rounded_product = false;
+  bool fused = false;  ///< products enter additions unrounded
+  FloatRounding product;
+  int levels = 0;
+  FloatLevel level[float_max_levels];
+  int initial_level = 0;  ///< where C enters
+  FloatFast fast = FloatFast::none;
+  std::uint64_t fast_bound = 0;       ///< partial sums of larger magnitude void a fast run
+  bool count_product_inexact = true;  ///< FloatFast::truncated: products are exact before they are rounded
+};
+
+/// Events of roundings, in the order of the report.
+constexpr int float_events = 8;
+
+/// A step whose partial sum is to be looked at: accumulator + addend, or accumulator + a * b where b is not 1.
+using SeePartial = void (*)(void* context, double accumulator, double a, double b);
+
+/// `rows` x (vectors * lanes) outputs that run together.
+struct FloatBlock {
+  std::int64_t k = 0;
+  int rows = 0, vectors = 0;
+  const void* a = nullptr;  ///< rows x k
+  std::int64_t a_stride = 0;
+  const void* b = nullptr;                    ///< k x (vectors * lanes)
+  const void* initial = nullptr;              ///< C, rows x (vectors * lanes); null: zero
+  const std::uint32_t* output_low = nullptr;  ///< indices of the outputs, rows x (vectors * lanes); null: no random numbers
+  const std::uint32_t* output_high = nullptr;
+  void* scratch = nullptr;  ///< aligned, of float_scratch bytes
+  void* results = nullptr;  ///< rows x (vectors * lanes)
+  unsigned char* overflowed = nullptr;
+  SeePartial see = nullptr;  ///< not null: report the steps whose partial sum has magnitude `watched` in the lane
+  void* see_context = nullptr;
+  std::uint64_t watched = 0;
+
+  std::int64_t events[float_events] = {};
+  std::uint64_t largest = 0;  ///< magnitude of the largest finite partial sum, rounded to odd; its bits in the lane
+  bool has_zero = false;      ///< fast runs: a result is zero, of unknown sign
+};
+
+/// What a scan of operands gives; infinities and NaN are left out.
+struct FloatScan {
+  std::uint64_t largest = 0;                   ///< magnitude, as binary64 bits
+  std::uint64_t lowest = 0x7FF0000000000000U;  ///< the smallest last significant bit, as a power of two in binary64 bits
+  std::uint64_t fractions = 0;                 ///< all fraction fields or-ed
+  bool nonfinite = false;
+};
+
+/// One instruction set's lanes of one type.
+struct FloatLanes {
+  int lanes;
+  int rows, vectors;  ///< in a block, at most
+  std::int64_t register_bytes;
+  void (*run)(const FloatPlan&, FloatBlock&);  ///< the general loop
+  void (*scan)(const double* in, std::int64_t count, FloatScan&);
+  /// out[i * stride] = in[i] * 2^e, exact by proof; `order`, if not null: in[order[i]].
+  void (*pack)(const double* in, const std::int64_t* order, std::int64_t count, double power, void* out, std::int64_t stride);
+};
+
+extern const FloatLanes float_baseline_32, float_baseline_64;
+#if defined(__x86_64__)
+extern const FloatLanes float_avx2_32, float_avx2_64, float_avx512_32, float_avx512_64;
+#endif
+
+}  // namespace accsim::sim::kernels

@@ -1,0 +1,405 @@
+#include "sim/kernels/kernel_float_proof.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <optional>
+
+#include "formats/round.h"
+
+namespace accsim::sim::kernels {
+namespace {
+
+using formats::Format;
+using formats::Limits;
+using formats::NarrowExact;
+using formats::Rounding;
+using formats::RoundingSpec;
+using formats::StochasticKind;
+using formats::Underflow;
+
+/// Values whose finite ones are multiples of 2^lattice and smaller in magnitude than 2^(top + 1).
+struct Range {
+  int lattice = 0, top = 0;
+  bool infinite = false;  ///< infinities may be among them
+};
+
+/// Exponents that the scale may have.
+struct Interval {
+  int low = -100000, high = 100000;
+  void at_least(int x) { low = std::max(low, x); }
+  void at_most(int x) { high = std::min(high, x); }
+};
+
+int top_of(const NarrowExact& x) { return log2_floor(x); }
+
+class Prover {
+ public:
+  Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, bool has_fma)
+      : datapath_(d), facts_(facts), lane_(lane), has_fma_(has_fma) {}
+
+  FloatProof prove() {
+    proof_.lane = lane_;
+    if (!shape()) return std::move(proof_);
+    Range addends = products();
+    for (std::size_t i = 0; i < datapath_.levels.size() && proof_.refusal.empty(); ++i) addends = level(i, addends);
+    if (proof_.refusal.empty()) choose_scales();
+    if (proof_.refusal.empty()) fill();
+    return std::move(proof_);
+  }
+
+ private:
+  bool refuse(const std::string& why) {
+    if (proof_.refusal.empty()) proof_.refusal = why;
+    return false;
+  }
+
+  /// What does not depend on the operands' values.
+  bool shape() {
+    if (datapath_.accumulator.last) return refuse("C is added last");
+    if (const std::string_view key = matrix_unit_key(datapath_); !key.empty()) return refuse(std::string(key));
+    if (datapath_.output.format) return refuse("an output conversion");
+    if (facts_.k < 1 || facts_.k > (std::int64_t{1} << 26)) return refuse("k is not in 1..2^26");
+    if (datapath_.product.format && !rounding("product", *datapath_.product.format, datapath_.product.rounding)) return false;
+    for (std::size_t i = 0; i < datapath_.levels.size(); ++i) {
+      const Level& l = datapath_.levels[i];
+      const std::string name = "level " + std::to_string(i);
+      switch (l.kind) {
+        case LevelKind::sequential: break;
+        case LevelKind::tree:
+          if (l.fan_in != 2) return refuse(name + ": a tree of more than two addends a node");
+          break;
+        case LevelKind::interleaved:
+          if (l.ways > 256) return refuse(name + ": more than 256 ways");
+          break;
+        case LevelKind::fused_sum:
+        case LevelKind::staged_sum:
+        case LevelKind::exact:
+        case LevelKind::exponent_bins:
+        case LevelKind::sorted:
+        case LevelKind::online: return refuse(name + " is of another kind than sequential, tree and interleaved");
+      }
+      if (!rounding(name, l.rounded_format(), l.rounding)) return false;
+    }
+    return true;
+  }
+
+  /// The lane has room for the format's significand and what the rounding looks at below it.
+  bool rounding(const std::string& name, const Format& format, const RoundingSpec& spec) {
+    if (format.as_float() == nullptr) return refuse(name + ": " + format.name + " is no binary float");
+    const Limits l = limits(format);
+    if (!l.is_signed || !l.has_zero) return refuse(name + ": " + format.name + " has no sign or no zero");
+    if (l.precision < 2) return refuse(name + ": " + format.name + " has no fraction bit");
+    const int drop = lane_.precision - l.precision;
+    int needed = 1;
+    switch (spec.mode) {
+      case Rounding::rz:
+      case Rounding::ru:
+      case Rounding::rd:
+      case Rounding::ro: break;
+      case Rounding::rne:
+      case Rounding::rna: needed = 2; break;
+      case Rounding::sr: {
+        const formats::StochasticSpec& s = spec.stochastic;
+        needed = s.bits + 1;
+        if (s.kind == StochasticKind::eager) return refuse(name + ": the eager adder");
+        if (s.kind == StochasticKind::b || s.kind == StochasticKind::c) needed = s.bits + 2;
+        if (s.lfsr && (s.lfsr->width > 32 || s.lfsr->share == formats::LfsrShare::array))
+          return refuse(name + ": an LFSR that is shared or wider than 32 bits");
+        break;
+      }
+    }
+    if (drop < needed) return refuse(name + ": " + format.name + " leaves the lane too few bits below its last one");
+    return true;
+  }
+
+  Range products() {
+    const OperandFacts& a = facts_.a;
+    const OperandFacts& b = facts_.b;
+    Range p;
+    if (a.precision > 0 && b.precision > 0) p = {.lattice = a.lowest + b.lowest, .top = a.highest + b.highest + 1};
+    scale_.at_most(lane_.emax - 1 - p.top);
+    const bool tree_first = datapath_.levels.front().kind == LevelKind::tree;
+    if (datapath_.product.format) {
+      p = rounded(p, *datapath_.product.format, datapath_.product.rounding);
+    } else if (tree_first || !has_fma_) {
+      if (a.precision + b.precision > lane_.precision) refuse("exact products have more bits than the lane");
+      scale_.at_least(lane_.lsb - p.lattice);
+    }
+    return p;
+  }
+
+  /// The range after a rounding of exact values, and what it asks of the scale.
+  Range rounded(const Range& in, const Format& format, const RoundingSpec& spec) {
+    const Limits l = limits(format);
+    const Underflow underflow = underflow_of(spec, format);
+    const int max_top = top_of(l.max_finite);
+    Range out = {.lattice = in.lattice, .top = std::min(std::max(in.top + 1, l.emin), max_top)};
+    const formats::Rounder rounder(format, spec);
+    const bool keeps = rounder(NarrowExact::infinity()).value.infinite;
+    if (in.infinite && !keeps) out.top = max_top;  // an end of the range
+    out.infinite = keeps && (in.infinite || in.top + 1 >= max_top);
+    scale_.at_most(lane_.emax - 1 - in.top);
+    switch (underflow) {
+      case Underflow::gradual:
+        if (in.lattice < l.lsb_exponent) {
+          const int wanted = lane_.emin - l.emin;
+          scale_.at_least(wanted);
+          scale_.at_most(wanted);
+          out.lattice = l.lsb_exponent;
+        } else {
+          scale_.at_least(lane_.emin - std::max(l.emin, in.lattice));
+        }
+        break;
+      case Underflow::flush:
+        scale_.at_least(lane_.emin - std::max(l.emin - 1, in.lattice));
+        out.lattice = std::max(in.lattice, l.lsb_exponent);
+        break;
+      case Underflow::none: scale_.at_least(lane_.emin - in.lattice); break;
+    }
+    out.lattice = std::min(out.lattice, max_top - l.precision + 1);
+    if (out.lattice < -1074 || max_top > 1023) refuse(format.name + " does not fit binary64");
+    return out;
+  }
+
+  Range level(std::size_t index, const Range& addends) {
+    const Level& l = datapath_.levels[index];
+    const Limits limits_of_sum = limits(l.rounded_format());
+    Range sums = addends;
+    sums.lattice = std::min(sums.lattice, top_of(limits_of_sum.max_finite) - limits_of_sum.precision + 1);
+    if (facts_.has_accumulator && index == datapath_.accumulator_level_index()) {
+      const Format& format = datapath_.accumulator_format();
+      if (format.as_float() == nullptr || underflow_of(datapath_.accumulator_rounding(), format) == Underflow::none) {
+        refuse("C in a format that is no binary float, or without a smallest value");
+        return addends;
+      }
+      const Limits c = limits(format);
+      if (c.precision > lane_.precision) refuse("C has more bits than the lane");
+      sums.lattice = std::min(sums.lattice, c.lsb_exponent);
+      sums.top = std::max(sums.top, top_of(c.max_finite));
+      scale_.at_least(lane_.lsb - c.lsb_exponent);
+    }
+    // n roundings of sums of addends below 2^(top+1): each grows a sum by the addend, the spacing and one part in 2^(p-1).
+    const double n = static_cast<double>(facts_.k) + static_cast<double>(l.ways) + 2;
+    const double growth = n * 1.4427 * std::ldexp(1.0, 1 - limits_of_sum.precision);
+    const double top = std::max(sums.top, limits_of_sum.emin) + 2 + std::log2(n) + growth;
+    const int bound = static_cast<int>(std::min(top + 1, 100000.0));
+    sums.top = std::max(sums.top, std::min(bound, top_of(limits_of_sum.max_finite)));
+    if (addends.infinite) sums.top = std::max(sums.top, top_of(limits_of_sum.max_finite));  // they may become an end of the range
+    ++sums.top;
+    return rounded(sums, l.rounded_format(), l.rounding);
+  }
+
+  /// The scale nearest zero that all agree to, and its share of each operand.
+  void choose_scales() {
+    if (scale_.low > scale_.high) {
+      refuse("magnitudes or formats do not fit the lane together");
+      return;
+    }
+    const int scale = std::clamp(0, scale_.low, scale_.high);
+    const auto allowed = [&](const OperandFacts& f) {
+      Interval i;
+      if (f.precision == 0) return i;
+      if (f.precision > lane_.precision) refuse("operands have more bits than the lane");
+      i.at_least(lane_.lsb - f.lowest);
+      i.at_most(lane_.emax - f.highest);
+      i.at_least(-900);  // a power of two that is a binary64, as is every scaled operand
+      i.at_most(900);
+      return i;
+    };
+    const Interval a = allowed(facts_.a);
+    const Interval b = allowed(facts_.b);
+    const int low = std::max(a.low, scale - b.high);
+    const int high = std::min(a.high, scale - b.low);
+    if (low > high) {
+      refuse("operands do not fit the lane");
+      return;
+    }
+    // An even share, and away from the lane's subnormals.
+    const int even = facts_.a.precision == 0 || facts_.b.precision == 0
+                         ? scale / 2
+                         : (scale + (facts_.b.highest + facts_.b.lowest) / 2 - (facts_.a.highest + facts_.a.lowest) / 2) / 2;
+    proof_.scale_a = std::clamp(scale == 0 ? 0 : even, low, high);
+    proof_.scale_b = scale - proof_.scale_a;
+  }
+
+  // ---- the plan, once the scale is known
+
+  void fill() {
+    FloatPlan& plan = proof_.plan;
+    plan.rounded_product = datapath_.product.format.has_value();
+    plan.fused = !plan.rounded_product && has_fma_;
+    if (!plan.rounded_product && !has_fma_) plan.fused = true;  // the product is exact, and the loop may multiply where it adds
+    if (datapath_.product.format) plan.product = lane_rounding(*datapath_.product.format, datapath_.product.rounding);
+    plan.levels = static_cast<int>(datapath_.levels.size());
+    plan.initial_level = static_cast<int>(datapath_.accumulator_level_index());
+    std::int64_t addends = facts_.k;
+    for (int i = 0; i < plan.levels; ++i) addends = fill_level(i, addends);
+  }
+
+  std::int64_t fill_level(int index, std::int64_t addends) {
+    const Level& l = datapath_.levels[static_cast<std::size_t>(index)];
+    FloatLevel& level = proof_.plan.level[index];
+    const bool last = index + 1 == proof_.plan.levels;
+    level.rounding = lane_rounding(l.rounded_format(), l.rounding);
+    level.terms = last || !l.terms ? std::numeric_limits<std::int64_t>::max() : *l.terms;
+    const std::int64_t whole = std::min(level.terms, addends);
+    const std::int64_t rest = addends % whole == 0 ? whole : addends % whole;
+    std::int64_t slots = 1;
+    if (l.kind == LevelKind::tree) {
+      level.kind = FloatLevel::Kind::tree;
+      slots = std::min(level.terms, facts_.k);
+    } else if (l.kind == LevelKind::interleaved) {
+      level.kind = FloatLevel::Kind::interleaved;
+      level.ways = l.ways;
+      slots = l.ways;
+      switch (l.combine) {
+        case Combine::sequential: level.combine = FloatLevel::Combine::sequential; break;
+        case Combine::tree: level.combine = FloatLevel::Combine::tree; break;
+        case Combine::coalesce:
+          level.combine = FloatLevel::Combine::coalesce;
+          level.coalesce[0] = coalescing(l.ways, whole);
+          level.coalesce[1] = coalescing(l.ways, rest);
+          break;
+      }
+    }
+    proof_.scratch_slots += slots;
+    return (addends + whole - 1) / whole;
+  }
+
+  /// The order in which a one-adder pipeline of latency `ways` meets its partial sums, as pairs of slots; see LevelRun::coalesce.
+  const std::int32_t* coalescing(std::int64_t ways, std::int64_t count) {
+    std::vector<std::int32_t> program;
+    std::deque<std::int32_t> pipe;  // slots; -1: empty
+    const std::int64_t used = std::min(count, ways);
+    for (std::int64_t i = used; i < ways; ++i) pipe.push_back(-1);
+    for (std::int64_t i = 0; i < used; ++i) pipe.push_back(static_cast<std::int32_t>(count < ways ? i : (count + i) % ways));
+    std::int32_t waiting = -1;
+    for (;;) {
+      const std::int32_t out = pipe.front();
+      pipe.pop_front();
+      std::int32_t issued = -1;
+      if (out >= 0) {
+        if (waiting < 0) {
+          waiting = out;
+        } else {
+          program.insert(program.end(), {waiting, out});
+          issued = waiting;
+          waiting = -1;
+        }
+      }
+      pipe.push_back(issued);
+      if (waiting >= 0 && std::all_of(pipe.begin(), pipe.end(), [](std::int32_t slot) { return slot < 0; })) break;
+    }
+    program.insert(program.end(), {-1, waiting});
+    proof_.programs.push_back(std::move(program));
+    return proof_.programs.back().data();
+  }
+
+  /// Bits of a value in the lane; beyond its range the largest finite, below it zero.
+  [[nodiscard]] std::uint64_t lane_bits(const NarrowExact& x) const {
+    if (lane_.binary64) {
+      if (x.nan) return 0x7FF8000000000000ULL;
+      if (x.is_nonzero_finite() && log2_floor(x) + proof_.scale() > lane_.emax) return 0x7FEFFFFFFFFFFFFFULL | sign_bit(x);
+      if (x.is_nonzero_finite() && x.exponent + proof_.scale() < lane_.lsb) return sign_bit(x);
+      return std::bit_cast<std::uint64_t>(value(x));
+    }
+    if (x.nan) return 0x7FC00000U;
+    if (x.is_nonzero_finite() && log2_floor(x) + proof_.scale() > lane_.emax) return 0x7F7FFFFFU | sign_bit(x);
+    if (x.is_nonzero_finite() && x.exponent + proof_.scale() < lane_.lsb) return sign_bit(x);
+    return std::bit_cast<std::uint32_t>(static_cast<float>(value(x)));
+  }
+  [[nodiscard]] double value(const NarrowExact& x) const { return to_double(scaled(x, proof_.scale())); }
+  [[nodiscard]] std::uint64_t sign_bit(const NarrowExact& x) const { return x.negative ? (lane_.binary64 ? 1ULL << 63 : 1ULL << 31) : 0; }
+
+  [[nodiscard]] FloatRounding lane_rounding(const Format& format, const RoundingSpec& spec) const {
+    const Limits l = limits(format);
+    const formats::Rounder rounder(format, spec);
+    FloatRounding r;
+    r.drop = lane_.precision - l.precision;
+    r.min_normal = lane_bits(l.min_normal);
+    r.max_finite = lane_bits(l.max_finite);
+    r.flush = underflow_of(spec, format) == Underflow::flush;
+    r.keeps_negative_zero = l.has_negative_zero;
+    const NarrowExact infinity = NarrowExact::infinity();
+    r.keeps_infinity = rounder(infinity).value.infinite && !rounder(infinity).events.overflow;
+    r.keeps_nan = l.has_nan;
+    NarrowExact huge;
+    huge.significand = 1;
+    huge.exponent = top_of(l.max_finite) + 2;
+    for (const int negative : {0, 1}) {
+      huge.negative = negative != 0;
+      r.overflow[negative] = lane_bits(rounder(huge).value);
+      r.infinity[negative] = lane_bits(rounder(NarrowExact::infinity(negative != 0)).value);
+    }
+    switch (spec.mode) {
+      case Rounding::rz: r.mode = FloatMode::rz; break;
+      case Rounding::rne: r.mode = FloatMode::rne; break;
+      case Rounding::rna: r.mode = FloatMode::rna; break;
+      case Rounding::ru: r.mode = FloatMode::ru; break;
+      case Rounding::rd: r.mode = FloatMode::rd; break;
+      case Rounding::ro: r.mode = FloatMode::ro; break;
+      case Rounding::sr: stochastic(spec.stochastic, r); break;
+    }
+    return r;
+  }
+
+  /// t + r carries into the kept bits where r stands at the tail's leading R bits.
+  static void stochastic(const formats::StochasticSpec& s, FloatRounding& r) {
+    const std::uint64_t mask = (std::uint64_t{1} << s.bits) - 1;
+    r.mode = FloatMode::sr;
+    r.sr_shift = r.drop - s.bits;
+    r.sr_mask = mask;
+    switch (s.kind) {
+      case StochasticKind::eager:
+      case StochasticKind::a: break;
+      case StochasticKind::b: r.sr_add = std::uint64_t{1} << (r.sr_shift - 1); break;
+      case StochasticKind::c:
+        r.mode = FloatMode::sr_c;
+        r.sr_tail = r.sr_shift;
+        break;
+      case StochasticKind::below: r.sr_flip = mask; break;  // r < t: t + (2^R - 1 - r) >= 2^R
+    }
+  }
+
+  const Datapath& datapath_;
+  const LayerFacts& facts_;
+  const LaneType& lane_;
+  const bool has_fma_;
+  FloatProof proof_;
+  Interval scale_;
+};
+
+void place(FloatRandom& random, const RoundingSpec& spec, std::uint32_t site, const Tile& tile) {
+  if (spec.mode != Rounding::sr) return;
+  if (const auto& lfsr = spec.stochastic.lfsr) {
+    random.source = FloatRandom::Source::lfsr;
+    random.width = lfsr->width;
+    random.mask = static_cast<std::uint32_t>(lfsr->mask);
+    random.seed = static_cast<std::uint32_t>(lfsr->seed);
+    random.galois = lfsr->form == formats::LfsrForm::galois;
+    random.right = lfsr->step == formats::LfsrStep::right;
+    return;
+  }
+  random.source = FloatRandom::Source::philox;
+  const std::uint64_t seed = spec.stochastic.philox_seed.value_or(tile.seed);
+  random.key[0] = static_cast<std::uint32_t>(seed);
+  random.key[1] = static_cast<std::uint32_t>(seed >> 32);
+  random.place = 64 * tile.layer + 16 * tile.pass + site;
+}
+
+}  // namespace
+
+FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, bool has_fma) {
+  return Prover(datapath, facts, lane, has_fma).prove();
+}
+
+void place_generators(FloatPlan& plan, const Datapath& datapath, const Tile& tile) {
+  if (datapath.product.format) place(plan.product.random, datapath.product.rounding, 0, tile);
+  for (std::size_t i = 0; i < datapath.levels.size(); ++i)
+    place(plan.level[i].rounding.random, datapath.levels[i].rounding, static_cast<std::uint32_t>(1 + i), tile);
+}
+
+}  // namespace accsim::sim::kernels
