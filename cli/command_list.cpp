@@ -21,6 +21,9 @@ using nlohmann::ordered_json;
 struct Listing {
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
+  std::vector<bool> numbers = {};  ///< columns of numbers ("-": none); empty: all are text
+
+  [[nodiscard]] bool is_number(std::size_t column) const { return column < numbers.size() && numbers[column]; }
 };
 
 /// Columns wide enough for what stands in them; the last one is not padded. Numbers stand right.
@@ -30,14 +33,11 @@ void print_columns(std::ostream& out, const Listing& listing) {
   for (const auto& row : listing.rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  const auto is_number = [](const std::string& text) {
-    return !text.empty() && text.find_first_not_of("0123456789+-.e") == std::string::npos;
-  };
   const auto print = [&](const std::vector<std::string>& row) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string fill(widths[i] - row[i].size(), ' ');
-      line += i + 1 == row.size() ? row[i] : (is_number(row[i]) ? fill + row[i] : row[i] + fill) + "  ";
+      line += i + 1 == row.size() ? row[i] : (listing.is_number(i) ? fill + row[i] : row[i] + fill) + "  ";
     }
     out << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
   };
@@ -49,7 +49,11 @@ ordered_json to_json(const Listing& listing) {
   ordered_json array = ordered_json::array();
   for (const auto& row : listing.rows) {
     ordered_json object;
-    for (std::size_t i = 0; i < row.size(); ++i) object[listing.columns[i]] = row[i];
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      ordered_json& field = object[listing.columns[i]];
+      if (!listing.is_number(i)) field = row[i];
+      else if (row[i] != "-") field = ordered_json::parse(row[i]);  // else null
+    }
     array.push_back(object);
   }
   return array;
@@ -73,21 +77,27 @@ std::string short_value(const formats::NarrowExact& x) {
   return value == 0 || std::isinf(value) ? formats::value_text(x) : fmt::format("{:.7g}", value);
 }
 
-Listing format_listing() {
-  Listing listing{{"name", "bits", "precision", "emin", "emax", "max", "min_normal", "min_subnormal", "specials", "aliases"}, {}};
+/// Values shortened for reading, or the shortest decimals that read back.
+Listing format_listing(bool shortened) {
+  Listing listing{{"name", "bits", "precision", "emin", "emax", "max", "min_normal", "min_subnormal", "specials", "aliases"},
+                  {},
+                  {false, true, true, true, true, true, true, true, false, false}};
+  const auto value = [shortened](const formats::NarrowExact& x) { return shortened ? short_value(x) : formats::value_text(x); };
   const auto optional = [](const auto& value, auto&& text) { return value ? text(*value) : std::string("-"); };
   for (const formats::FormatFacts& f : formats::list_formats()) {
     std::string aliases;
     for (const std::string& alias : f.aliases) aliases += (aliases.empty() ? "" : ", ") + alias;
     const auto exponent = [](int e) { return std::to_string(e); };
     listing.rows.push_back({f.name, std::to_string(f.bits), std::to_string(f.precision), optional(f.emin, exponent),
-                            optional(f.emax, exponent), short_value(f.max), optional(f.min_normal, short_value),
-                            optional(f.min_subnormal, short_value), f.specials, aliases});
+                            optional(f.emax, exponent), value(f.max), optional(f.min_normal, value), optional(f.min_subnormal, value),
+                            f.specials, aliases});
   }
   return listing;
 }
 
-Listing value_listing(const formats::Format& format) {
+/// All values; of a block format those of its elements, before their scales.
+Listing value_listing(const std::string& name) {
+  const formats::Format format = formats::is_block_format(name) ? formats::parse_block_format(name).element : formats::parse_format(name);
   Listing listing{{"code", "value"}, {}};
   for (const formats::CodeValue& row : formats::value_table(format))
     listing.rows.push_back({formats::code_text(row.code, format), formats::value_text(row.value)});
@@ -128,7 +138,7 @@ struct ListOptions {
 };
 
 Listing listing_of(const ListOptions& o) {
-  if (o.what == "formats") return o.format.empty() ? format_listing() : value_listing(formats::parse_format(o.format));
+  if (o.what == "formats") return o.format.empty() ? format_listing(!o.json && !o.csv) : value_listing(o.format);
   if (!o.format.empty()) throw UsageError("list " + o.what + " takes no name");
   if (o.what == "roundings") return mode_listing(formats::rounding_modes());
   if (o.what == "overflows") return mode_listing(formats::overflow_modes());

@@ -63,7 +63,7 @@ int quantize(const QuantizeOptions& o) {
   std::vector<Exact> inputs;
   inputs.reserve(words.size());
   for (const std::string& word : words)
-    inputs.push_back(from ? widened(decode(formats::parse_code(word, *from), *from)) : formats::parse_value(word));
+    inputs.push_back(from ? widened(decode(formats::parse_code(trimmed(word), *from), *from)) : formats::parse_value(word));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     sim::RandomSite random(spec, o.seed, {.output = i, .layer = 0, .pass = 0, .site = 14}, &arrays);
     const formats::Rounded<formats::Wide> r = rounder(inputs[i], random.next());

@@ -231,10 +231,14 @@ Format parse_format(std::string_view text) {
   if (colon != std::string::npos) {
     auto* f = std::get_if<FloatFormat>(&format->layout);
     if (f == nullptr) refuse(text, "only floats take :key=value");
+    std::vector<std::string> keys;
     for (const std::string& part : split(lower.substr(colon + 1), ',')) {
       const std::size_t equals = part.find('=');
       if (equals == std::string::npos) refuse(text, "\"" + part + "\" is not key=value");
-      change(text, *f, trimmed(std::string_view(part).substr(0, equals)), trimmed(std::string_view(part).substr(equals + 1)));
+      const std::string key(trimmed(std::string_view(part).substr(0, equals)));
+      if (std::find(keys.begin(), keys.end(), key) != keys.end()) refuse(text, key + " is given twice");
+      keys.push_back(key);
+      change(text, *f, key, trimmed(std::string_view(part).substr(equals + 1)));
     }
     // Without specials, subnormals=off already makes field 0 a binade; one set of facts for one format.
     if (f->specials == Specials::none && f->fraction_bits > 0 && f->has_zero) f->lowest_binade = false;

@@ -60,6 +60,11 @@ bool Rounder::outside_range(const BasicExact<U>& x) const {
 }
 
 template <class U>
+BasicExact<U> Rounder::lost_nan() const {
+  return limits_.has_zero ? BasicExact<U>::zero() : as_exact<U>(limits_.min_normal);
+}
+
+template <class U>
 BasicExact<U> Rounder::overflowed(const BasicExact<U>& rounded) const {
   const BasicExact<U> end = as_exact<U>(rounded.negative ? limits_.min_finite : limits_.max_finite);
   switch (overflow_) {
@@ -67,7 +72,7 @@ BasicExact<U> Rounder::overflowed(const BasicExact<U>& rounded) const {
     case Overflow::propagate:
     case Overflow::saturate_symmetric: return end;
     case Overflow::saturate_zero: return BasicExact<U>::zero();
-    case Overflow::nan: return BasicExact<U>::not_a_number();
+    case Overflow::nan: return limits_.has_nan ? BasicExact<U>::not_a_number() : lost_nan<U>();
     case Overflow::wrap: {
       if (rounded.infinite) return BasicExact<U>::zero();
       const int shift = rounded.exponent - limits_.lsb_exponent;  // a rounded value is a multiple of the spacing
@@ -110,12 +115,12 @@ template <class U>
 Rounded<U> Rounder::special(const BasicExact<U>& x) const {
   if (x.nan) {
     if (limits_.has_nan) return {x, {}};
-    return {limits_.has_zero ? BasicExact<U>::zero() : as_exact<U>(limits_.min_normal), {.invalid = true}};
+    return {lost_nan<U>(), {.invalid = true}};
   }
   if (x.infinite) {
     if (limits_.has_infinity && (limits_.is_signed || !x.negative) && overflow_ != Overflow::saturate) return {x, {}};
     const BasicExact<U> value = overflowed(x);
-    return {value, {.overflow = true, .inexact = true, .invalid = value.nan}};
+    return {value, {.overflow = true, .inexact = true, .invalid = value.nan || overflow_ == Overflow::nan}};
   }
   if (!limits_.has_zero) return {as_exact<U>(limits_.min_normal), {.underflow = true, .inexact = true}};
   return {BasicExact<U>::zero(x.negative && limits_.has_negative_zero), {}};
@@ -231,7 +236,7 @@ Rounded<U> Rounder::into_range(Rounded<U> result) const {
     events.overflow = true;
     events.underflow = false;  // a small negative value in an unsigned format
     events.inexact = true;
-    events.invalid = value.nan;
+    events.invalid = value.nan || overflow_ == Overflow::nan;
   }
   if (value.is_zero()) value = BasicExact<U>::zero(value.negative && limits_.has_negative_zero);
   return result;

@@ -77,6 +77,9 @@ class Rounder {
   /// Underflow, overflow and zeros of an unlimited result.
   template <class U>
   Rounded<U> into_range(Rounded<U> result) const;
+  /// What NaN becomes in a format without: zero, or the least value where there is none.
+  template <class U>
+  BasicExact<U> lost_nan() const;
   template <class U>
   BasicExact<U> overflowed(const BasicExact<U>& rounded) const;
   template <class U>

@@ -32,13 +32,14 @@ const std::vector<NamedMode>& modes_of_overflow() {
   static const std::vector<NamedMode> rows = {
       {"ieee",
        "infinity, or the largest finite value where the rounding mode says so; NaN in formats without infinity; the largest finite value "
-       "without both"},
-      {"saturate", "the nearest end of the finite range, infinities too"},
-      {"nan", "NaN (floats)"},
+       "without both; in P3109's formats its SatNone, also spelled satnone"},
+      {"saturate", "the nearest end of the finite range, infinities too (P3109 SatFinite, also spelled satfinite)"},
+      {"nan", "NaN, counted invalid; 0 in formats without NaN (floats)"},
       {"wrap", "modulo 2^width (fixed point)"},
       {"saturate_symmetric", "the nearest of -(2^(W-1)-1) and 2^(W-1)-1; -2^(W-1) overflows too (fixed point)"},
       {"saturate_zero", "zero (fixed point)"},
-      {"propagate", "finite values as saturate, infinities stay where the format has them (floats; P3109 SatPropagate)"},
+      {"propagate",
+       "finite values as saturate, infinities stay where the format has them (floats; P3109 SatPropagate, also spelled satpropagate)"},
   };
   return rows;
 }
@@ -220,10 +221,8 @@ void check_float_overflow(Overflow overflow, const Format& format) {
   switch (overflow) {
     case Overflow::ieee:
     case Overflow::propagate:
-    case Overflow::saturate: return;
-    case Overflow::nan:
-      if (!limits(format).has_nan) throw InputError("overflow", "nan into " + format.name + ", which has no NaN", "ieee, saturate");
-      return;
+    case Overflow::saturate:
+    case Overflow::nan: return;
     case Overflow::wrap:
     case Overflow::saturate_symmetric:
     case Overflow::saturate_zero:

@@ -59,7 +59,7 @@ struct StochasticSpec {
 enum class Overflow {
   ieee,      ///< infinity, or the largest finite where the rounding mode says so; NaN without infinities; the largest finite without both
   saturate,  ///< the nearest end of the finite range
-  nan,       ///< NaN
+  nan,       ///< NaN, which formats without lose: zero, counted invalid
   wrap,      ///< modulo 2^width (fixed point)
   saturate_symmetric,  ///< saturate to +/-(2^(W-1)-1); -2^(W-1) overflows too (fixed point)
   saturate_zero,       ///< zero (fixed point)
@@ -93,7 +93,8 @@ std::string rounding_spelling(const RoundingSpec& spec);
 std::string_view name_of(Overflow overflow);
 std::string_view name_of(Underflow underflow);
 
-/// Throws InputError, naming the rule, where a format cannot be rounded to in this way (wrap into a float, NaN without NaN, ...).
+/// Throws InputError, naming the rule, where a format cannot be rounded to in this way (wrap into a float, infinities into fixed point,
+/// ...).
 void check_combination(const RoundingSpec& spec, const Format& format);
 
 /// Throws InputError for the eager adder's mode where one value is rounded and nothing added: products, operands, outputs.

@@ -64,6 +64,20 @@ def formats(folder):
             expect(abs(float(row[key]) / value - 1) < 1e-6, name, key, row[key], value)
 
 
+@case("list formats in JSON has numbers, exact, and null where a format has none")
+def format_numbers(folder):
+    rows = {row["name"]: row for row in listed("formats")}
+    equal(rows["binary32"]["max"], 2.0**127 * (2 - 2.0**-23))
+    equal([rows["mxfp8_e4m3"][key] for key in ("bits", "precision", "emin", "emax", "max", "min_normal", "min_subnormal")], [8, 4, -6, 8, 448, 2.0**-6, 2.0**-9])
+    equal([rows["int8"]["emin"], rows["e8m0"]["min_subnormal"]], [None, None])
+
+
+@case("the value table of a block format is that of its elements")
+def block_values(folder):
+    equal([row["value"] for row in listed("formats", "mxfp4")], "0 0.5 1 1.5 2 3 4 6 -0 -0.5 -1 -1.5 -2 -3 -4 -6".split())  # OCP MX 1.0, table 5
+    equal(len(listed("formats", "MXFP8_E5M2")), 256)
+
+
 @case("every list is printed as a table, as JSON with names, and as CSV with as many rows")
 def forms(folder):
     for what in ("formats", "roundings", "overflows", "datapaths", "statistics", "executors"):

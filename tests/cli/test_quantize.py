@@ -128,6 +128,7 @@ def overflow_directions(folder):
         codes("e5m2", dict(zip(["1e9", "-1e9"], wanted.split())), "--rounding", mode)
     codes("e5m2", {"inf": "7c", "-inf": "fc"}, "--rounding", "rz")  # infinity itself stays
     codes("e5m2", {"1e9": "7e", "-1e9": "7e"}, "--overflow", "nan")
+    codes("e2m1", {"6.5": "7", "1e9": "0", "-1e9": "0", "inf": "0"}, "--overflow", "nan")  # NaN into a format without: zero
 
 
 @case("fixed point overflows as its mode says, infinities saturate or wrap to 0")

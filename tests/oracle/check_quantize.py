@@ -85,8 +85,6 @@ def main():
     for name in settings.formats:
         fmt = parse_format(name)
         overflows = ['ieee', 'saturate', 'nan'] if fmt.is_float else ['wrap', 'saturate', 'saturate_zero']
-        if fmt.is_float and not fmt.has_nan:
-            overflows.remove('nan')  # refused where there is no NaN
         if not fmt.is_float and fmt.signed:
             overflows.append('saturate_symmetric')  # refused for unsigned formats
         values = interesting_values(fmt, rng)

@@ -187,7 +187,7 @@ Result beyond(bool negative, bool infinite, const Format& f, const Mode& mode) {
   const unsigned end = !negative ? largest : f.is_signed ? f.with_sign(largest, true) : f.values.front().code;
   const bool infinity_there = f.has_infinity && (f.is_signed || !negative);
   const auto deliver_nan = [&] {
-    result.code = f.nan_code;
+    result.code = f.nan == Nan::none ? 0U : f.nan_code;  // contracts 1.1: NaN going into a format without NaN gives zero
     result.invalid = true;
     return result;
   };

@@ -83,7 +83,7 @@ std::vector<Both> all_modes(const Format& format) {
   add({.rounding = Rounding::ru, .overflow = Overflow::saturate});
   add({.overflow = Overflow::propagate});
   add({.rounding = Rounding::rd, .overflow = Overflow::propagate});
-  if (limits(format).has_nan) add({.overflow = Overflow::nan});
+  add({.overflow = Overflow::nan});
   return both;
 }
 

@@ -51,6 +51,26 @@ TEST_CASE("infinities, NaN and zeros in floats with infinities") {
   CHECK(into("inf", "fp16", {.mode = Rounding::rz}) == "7c00");
 }
 
+TEST_CASE("overflow to NaN in a format without NaN gives zero and counts overflow, inexact and invalid") {
+  CHECK(into("6.5", "e2m1", to_nan) == "7 i");
+  CHECK(into("100", "e2m1", to_nan) == "0 oiv");
+  CHECK(into("-100", "e2m1", to_nan) == "0 oiv");
+  CHECK(into("inf", "e2m1", to_nan) == "0 oiv");
+  CHECK(into("-1e9", "lba_fp12", to_nan) == "000 oiv");
+  CHECK(into("nan", "lba_fp12", to_nan) == "000 v");
+}
+
+TEST_CASE("P3109's table and the general rule of contracts 1.2 are both there by name") {
+  // P3109 v4.0 4.7.5: ToOdd in a signed extended format takes the infinity, a finite format under SatNone its extreme value.
+  CHECK(parse_overflow("SatNone") == Overflow::ieee);
+  CHECK(into("1e9", "binary8p4se", {.mode = Rounding::ro}) == "7f oi");
+  CHECK(into("1e9", "binary8p4sf") == "7f oi");
+  // Contracts 1.2: ro overflows to the largest finite value, and a format without infinities has its NaN.
+  CHECK(into("1e9", "binary8p4se", {.mode = Rounding::ro, .overflow = Overflow::propagate}) == "7e oi");
+  CHECK(into("inf", "binary8p4se", {.mode = Rounding::ro, .overflow = Overflow::propagate}) == "7f");
+  CHECK(into("1e9", "binary8p4sf", to_nan) == "80 oiv");
+}
+
 TEST_CASE("infinities, NaN and zeros in floats without infinities, without -0, without NaN") {
   CHECK(into("inf", "e4m3") == "7f oiv");
   CHECK(into("-inf", "e4m3") == "7f oiv");

@@ -162,7 +162,6 @@ TEST_CASE("what cannot combine is an error") {
            "[operands]\na = \"int8\"\na_overflow = \"nan\"\n" + fp16_level,
            "[product]\npermute = [1]\n" + fp16_level,
            "[product]\npermute = [0, 0]\n" + fp16_level,
-           "[product]\nformat = \"lba_fp12\"\noverflow = \"nan\"\n" + fp16_level,
            "[product]\nformat = \"lba_fp12\"\nunderflow = \"gradual\"\n" + fp16_level,
            fp16_level + "[output]\nformat = \"int8\"\noverflow = \"ieee\"\n",
            fp16_level + "[accumulator]\nformat = \"int8\"\noverflow = \"nan\"\n",
