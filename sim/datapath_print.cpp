@@ -1,8 +1,7 @@
 // Writing datapath TOML, defaults filled in.
-#include <charconv>
-
 #include "sim/datapath_keys.h"
 #include "sim/datapath_toml.h"
+#include "sim/toml_writer.h"
 
 namespace accsim::sim {
 namespace {
@@ -10,48 +9,7 @@ namespace {
 using formats::Format;
 using formats::RoundingSpec;
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      constexpr std::string_view hex = "0123456789abcdef";
-      out += "\\u00";
-      out += hex[static_cast<unsigned char>(c) >> 4];
-      out += hex[static_cast<unsigned char>(c) & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
-std::string number(double value) {
-  std::array<char, 40> buffer{};
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  std::string text(buffer.data(), end);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
-
-class Writer {
- public:
-  void section(const std::string& header) { text_ += "\n" + header + "\n"; }
-  void line(const std::string& key, const std::string& value) { text_ += key + " = " + value + "\n"; }
-  void string(const std::string& key, std::string_view value) { line(key, quoted(value)); }
-  void rounding(const RoundingSpec& spec, const Format& format, const std::string& prefix = "") {
-    string(prefix + "rounding", formats::rounding_spelling(spec));
-    string(prefix + "overflow", formats::name_of(formats::overflow_of(spec, format)));
-    if (format.as_float() != nullptr) string(prefix + "underflow", formats::name_of(formats::underflow_of(spec, format)));
-  }
-  [[nodiscard]] std::string text() && { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
-void write_operand(Writer& w, const std::string& key, const Operand& o) {
+void write_operand(TomlWriter& w, const std::string& key, const Operand& o) {
   w.string(key, o.block ? spelling(*o.block) : o.format ? o.format->name : "as_traced");
   if (o.is_as_traced()) return;
   w.rounding(o.rounding, o.block ? o.block->element : *o.format, key + "_");
@@ -59,7 +17,7 @@ void write_operand(Writer& w, const std::string& key, const Operand& o) {
   else w.string(key + "_scale", scale_names[static_cast<std::size_t>(o.scale)]);
 }
 
-void write_level(Writer& w, const Level& l) {
+void write_level(TomlWriter& w, const Level& l) {
   w.string("kind", level_kind_names[static_cast<std::size_t>(l.kind)]);
   if (l.terms) w.line("terms", std::to_string(*l.terms));
   if (l.issues) w.line("issues", std::to_string(*l.issues));
@@ -134,7 +92,7 @@ std::span<const std::string_view> level_keys(LevelKind kind) {
 }
 
 std::string to_toml(const Datapath& d) {
-  Writer w;
+  TomlWriter w;
   w.line("accsim", "1");
   w.string("name", d.name);
   w.string("source", d.source);

@@ -6,103 +6,17 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "formats/error.h"
 #include "formats/text.h"
 #include "sim/datapath_keys.h"
+#include "sim/toml_table.h"
 
 namespace accsim::sim {
 namespace {
 
 using formats::Format;
 using formats::RoundingSpec;
-
-/// One TOML table being read: remembers its place and which keys are known.
-class Table {
- public:
-  Table(const toml::table& table, std::string where) : table_(table), where_(std::move(where)) {}
-
-  void accept_only(std::span<const std::string_view> keys, const std::string& of) const {
-    for (const auto& [key, value] : table_) {
-      if (std::find(keys.begin(), keys.end(), key.str()) != keys.end()) continue;
-      std::string accepted;
-      for (const std::string_view k : keys) accepted += (accepted.empty() ? "" : ", ") + std::string(k);
-      throw InputError(place(key.str()), "unknown key" + of,
-                       accepted + nearest_names(key.str(), std::vector<std::string>(keys.begin(), keys.end())));
-    }
-  }
-
-  template <class F>
-  auto at(std::string_view key, F&& parse) const {
-    try {
-      return parse();
-    } catch (const InputError& error) {
-      throw error.inside(place(key));
-    }
-  }
-
-  [[nodiscard]] bool has(std::string_view key) const { return table_.contains(key); }
-  [[nodiscard]] std::optional<std::string> text(std::string_view key) const {
-    const toml::node* node = table_.get(key);
-    if (node == nullptr) return std::nullopt;
-    if (!node->is_string()) wrong_type(key, *node, "a string");
-    return **node->as_string();
-  }
-  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key, std::int64_t low, std::int64_t high) const {
-    const toml::node* node = table_.get(key);
-    if (node == nullptr) return std::nullopt;
-    const std::string accepted = "an integer from " + std::to_string(low) + " to " + std::to_string(high);
-    if (!node->is_integer()) wrong_type(key, *node, accepted);
-    const std::int64_t value = **node->as_integer();
-    if (value < low || value > high) throw InputError(place(key), std::to_string(value), accepted);
-    return value;
-  }
-  [[nodiscard]] std::optional<bool> boolean(std::string_view key) const {
-    const toml::node* node = table_.get(key);
-    if (node == nullptr) return std::nullopt;
-    if (!node->is_boolean()) wrong_type(key, *node, "true or false");
-    return **node->as_boolean();
-  }
-  [[nodiscard]] std::optional<Format> format(std::string_view key, std::string_view none = {}) const {
-    const auto spelled = text(key);
-    if (!spelled || (!none.empty() && lower_case(trimmed(*spelled)) == none)) return std::nullopt;
-    return at(key, [&] { return formats::parse_format(*spelled); });
-  }
-  /// Keys `rounding`, `overflow`, `underflow` behind a prefix.
-  [[nodiscard]] RoundingSpec rounding(RoundingSpec spec, const std::string& prefix = "") const {
-    if (const auto t = text(prefix + "rounding"))
-      at(prefix + "rounding", [&] {
-        formats::parse_rounding(*t, spec);
-        return 0;
-      });
-    if (const auto t = text(prefix + "overflow")) spec.overflow = at(prefix + "overflow", [&] { return formats::parse_overflow(*t); });
-    if (const auto t = text(prefix + "underflow")) spec.underflow = at(prefix + "underflow", [&] { return formats::parse_underflow(*t); });
-    return spec;
-  }
-  template <class Enum, std::size_t N>
-  [[nodiscard]] std::optional<Enum> choice(std::string_view key, const std::array<std::string_view, N>& names) const {
-    const auto t = text(key);
-    if (!t) return std::nullopt;
-    const auto found = std::find(names.begin(), names.end(), *t);
-    if (found != names.end()) return static_cast<Enum>(found - names.begin());
-    std::string accepted;
-    for (const std::string_view name : names) accepted += (accepted.empty() ? "" : ", ") + std::string(name);
-    throw InputError(place(key), "\"" + *t + "\"", accepted);
-  }
-  [[nodiscard]] const toml::node* node(std::string_view key) const { return table_.get(key); }
-  [[nodiscard]] std::string place(std::string_view key) const { return where_ + (where_.empty() ? "" : ".") + std::string(key); }
-  [[noreturn]] void wrong_type(std::string_view key, const toml::node& node, const std::string& accepted) const {
-    std::ostringstream type;
-    type << node.type();
-    throw InputError(place(key), "a value of type " + type.str(), accepted);
-  }
-
- private:
-  const toml::table& table_;
-  std::string where_;
-};
 
 Operand read_operand(const Table& t, const std::string& key) {
   Operand o;
@@ -178,14 +92,6 @@ Level read_level(const Table& t) {
   if (const auto e = t.integer("lsb", -(1 << 20), 1 << 20)) l.lsb = static_cast<int>(*e);
   l.bin_width = static_cast<int>(t.integer("bin_width", 1, 128).value_or(0));
   return l;
-}
-
-const toml::table& subtable(const toml::table& root, std::string_view key) {
-  static const toml::table empty;
-  const toml::node* node = root.get(key);
-  if (node == nullptr) return empty;
-  if (!node->is_table()) throw InputError(std::string(key), "not a table", "[" + std::string(key) + "]");
-  return *node->as_table();
 }
 
 Datapath read_datapath(const toml::table& root) {
@@ -303,14 +209,6 @@ void apply_overrides(toml::table& root, const DatapathOverrides& o) {
   for (const std::string& assignment : o.set) apply_set(root, assignment);
 }
 
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in || std::filesystem::is_directory(path)) throw InputError(path.string(), "cannot be read", "a datapath's TOML file");
-  return text.str();
-}
-
 }  // namespace
 
 Datapath parse_datapath(std::string_view text, const std::string& where, const DatapathOverrides& overrides) {
@@ -337,7 +235,7 @@ Datapath find_datapath(const std::string& acc, const DatapathOverrides& override
   }
   if (acc.ends_with(".toml") || acc.find('/') != std::string::npos) {
     if (!std::filesystem::exists(acc)) throw InputError(acc, "no such file", "a datapath's TOML file, a built-in datapath or a format");
-    return parse_datapath(read_file(acc), acc, overrides);
+    return parse_datapath(read_toml_file(acc, "a datapath's TOML file"), acc, overrides);
   }
   try {
     (void)formats::parse_format(acc);
