@@ -65,8 +65,8 @@ class LayerRun {
     const auto pass = static_cast<std::uint32_t>(problem.pass);
     const formats::RandomPosition site_a{.output = 0, .layer = problem.layer, .pass = pass, .site = 14};
     const formats::RandomPosition site_b{.output = 0, .layer = problem.layer, .pass = pass, .site = 15};
-    quantized_a_ = quantize_operand(*problem.a, datapath.a, options.seed, site_a);
-    quantized_b_ = quantize_operand(*problem.b, datapath.b, options.seed, site_b);
+    quantized_a_ = problem.quantized_a != nullptr ? *problem.quantized_a : quantize_operand(*problem.a, datapath.a, options.seed, site_a);
+    quantized_b_ = problem.quantized_b != nullptr ? *problem.quantized_b : quantize_operand(*problem.b, datapath.b, options.seed, site_b);
     if (datapath.a.block) blocks_a_.emplace(*problem.a, datapath.a, options.seed, site_a);
     if (datapath.b.block) blocks_b_.emplace(*problem.b, datapath.b, options.seed, site_b);
     a_ = operand(*problem.a, quantized_a_, blocks_a_);

@@ -7,6 +7,7 @@
 
 #include "sim/executor.h"
 #include "sim/lowering.h"
+#include "sim/quantize.h"
 #include "sim/tensor.h"
 
 namespace accsim::sim {
@@ -16,6 +17,9 @@ struct LayerProblem {
   const Tensor* a = nullptr;
   const Tensor* b = nullptr;
   const Tensor* bias = nullptr;  ///< starts the accumulator; null: none
+  /// What the datapath sees of a and b where a recipe has quantized them; null: as the datapath's operands say.
+  const QuantizedOperand* quantized_a = nullptr;
+  const QuantizedOperand* quantized_b = nullptr;
   const Lowering* lowering = nullptr;
   std::uint32_t layer = 0;  ///< rank in the whole file
   Pass pass = Pass::fprop;

@@ -219,4 +219,15 @@ LayerPass TraceFile::load(const LayerInfo& layer, Pass pass) const {
   });
 }
 
+sim::Tensor TraceFile::load_dataset(const LayerInfo& layer, const std::string& name) const {
+  return impl_->in_layer(layer, [&](const LayerGroup& group) {
+    const Dataset dataset = read_dataset_facts(group.id(), name);
+    return in_dataset(name, [&] { return read_tensor(dataset, {}); });
+  });
+}
+
+double TraceFile::loss_scale(const LayerInfo& layer) const {
+  return impl_->in_layer(layer, [](const LayerGroup& group) { return group.loss_scale().value_or(1.0); });
+}
+
 }  // namespace accsim::traces

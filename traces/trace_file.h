@@ -57,6 +57,10 @@ class TraceFile {
   std::int64_t check(const LayerInfo& layer, sim::Pass pass) const;
   /// Reads one pass. The same errors as check.
   [[nodiscard]] LayerPass load(const LayerInfo& layer, sim::Pass pass) const;
+  /// Reads one dataset of a layer, whether a pass takes it or not. InputError as those of load.
+  [[nodiscard]] sim::Tensor load_dataset(const LayerInfo& layer, const std::string& name) const;
+  /// The layer's loss scale, 1 where it has none. InputError unless it is one finite number other than zero.
+  [[nodiscard]] double loss_scale(const LayerInfo& layer) const;
 
  private:
   struct Impl;
