@@ -39,7 +39,7 @@ struct DatapathOptions {
   sim::DatapathOverrides overrides;
 };
 /// `positional`: the datapath is an argument, not --acc.
-void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional = false);
+void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional = false, bool required = true);
 
 /// -v, -q: how much is logged to standard error.
 void add_log_options(CLI::App& command);

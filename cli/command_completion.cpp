@@ -43,7 +43,7 @@ void bash(std::ostream& out, const CLI::App& app) {
       << ")\" -- \"$word\") $(compgen -f -- \"$word\")); return; fi\n"
       << "  case ${COMP_WORDS[1]} in\n";
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-    const std::string extra = sub->get_name() == "list"         ? " formats roundings overflows datapaths statistics executors"
+    const std::string extra = sub->get_name() == "list"         ? " formats roundings overflows datapaths recipes statistics executors"
                               : sub->get_name() == "completion" ? " bash zsh fish"
                                                                 : "";
     out << "    " << sub->get_name() << ") COMPREPLY=($(compgen -W '" << joined(long_options(*sub), " ") << extra
@@ -60,7 +60,7 @@ void zsh(std::ostream& out, const CLI::App& app) {
       << "  if [[ $words[CURRENT-1] == --acc || $words[CURRENT-1] == show ]]; then compadd -- ${(f)\"$(" << datapath_names
       << ")\"}; _files; return; fi\n  case $words[2] in\n";
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-    const std::string extra = sub->get_name() == "list"         ? " formats roundings overflows datapaths statistics executors"
+    const std::string extra = sub->get_name() == "list"         ? " formats roundings overflows datapaths recipes statistics executors"
                               : sub->get_name() == "completion" ? " bash zsh fish"
                                                                 : "";
     out << "    " << sub->get_name() << ") compadd -- " << joined(long_options(*sub), " ") << extra << "; _files;;\n";
@@ -82,7 +82,8 @@ void fish(std::ostream& out, const CLI::App& app) {
       }
     }
   }
-  out << "complete -c accsim -n '__fish_seen_subcommand_from list' -a 'formats roundings overflows datapaths statistics executors'\n"
+  out << "complete -c accsim -n '__fish_seen_subcommand_from list' -a 'formats roundings overflows datapaths recipes statistics "
+         "executors'\n"
       << "complete -c accsim -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n";
 }
 

@@ -8,8 +8,10 @@
 #include "cli/command.h"
 #include "formats/facts.h"
 #include "formats/rounding.h"
+#include "formats/text.h"
 #include "formats/value_text.h"
 #include "sim/executor.h"
+#include "sim/recipe_toml.h"
 #include "sim/statistics.h"
 
 namespace accsim::cli {
@@ -117,6 +119,13 @@ Listing datapath_listing() {
   return listing;
 }
 
+Listing recipe_listing() {
+  Listing listing{{"name", "source"}, {}};
+  for (const sim::BuiltinRecipe& builtin : sim::builtin_recipes())
+    listing.rows.push_back({std::string(builtin.name), sim::find_recipe(std::string(builtin.name)).source});
+  return listing;
+}
+
 Listing statistic_listing() {
   Listing listing{{"group", "name", "unit", "meaning"}, {}};
   for (const sim::StatisticRow& row : sim::statistic_rows()) {
@@ -143,6 +152,7 @@ Listing listing_of(const ListOptions& o) {
   if (o.what == "roundings") return mode_listing(formats::rounding_modes());
   if (o.what == "overflows") return mode_listing(formats::overflow_modes());
   if (o.what == "datapaths") return datapath_listing();
+  if (o.what == "recipes") return recipe_listing();
   if (o.what == "statistics") return statistic_listing();
   return executor_listing();
 }
@@ -151,11 +161,11 @@ Listing listing_of(const ListOptions& o) {
 
 void add_list(CLI::App& app, Action& action) {
   auto options = std::make_shared<ListOptions>();
-  CLI::App* list = app.add_subcommand("list", "List formats, roundings, overflow modes, datapaths, statistics or executors");
+  CLI::App* list = app.add_subcommand("list", "List formats, roundings, overflow modes, datapaths, recipes, statistics or executors");
   set_example(*list, "accsim list formats\n  accsim list formats ocp_e4m3");
-  list->add_option("what", options->what, "formats, roundings, overflows, datapaths, statistics or executors")
+  list->add_option("what", options->what, "formats, roundings, overflows, datapaths, recipes, statistics or executors")
       ->required()
-      ->check(CLI::IsMember({"formats", "roundings", "overflows", "datapaths", "statistics", "executors"}));
+      ->check(CLI::IsMember({"formats", "roundings", "overflows", "datapaths", "recipes", "statistics", "executors"}));
   list->add_option("format", options->format, "With formats: print all values of this one");
   list->add_flag("--json", options->json, "As a JSON array");
   list->add_flag("--csv", options->csv, "As CSV");
@@ -172,12 +182,17 @@ void add_list(CLI::App& app, Action& action) {
 
 void add_show(CLI::App& app, Action& action) {
   auto options = std::make_shared<DatapathOptions>();
-  CLI::App* show = app.add_subcommand("show", "Print a datapath as TOML, defaults filled in");
-  set_example(*show, "accsim show fp12 > mine.toml");
+  CLI::App* show = app.add_subcommand("show", "Print a datapath or a recipe as TOML, defaults filled in");
+  set_example(*show, "accsim show fp12 > mine.toml\n  accsim show --recipe wang2018");
   add_datapath_options(*show, *options, true);
-  show->callback([options, &action] {
-    action = [options] {
-      std::cout << sim::to_toml(sim::find_datapath(options->acc, options->overrides));
+  auto wants_recipe = std::make_shared<bool>(false);
+  show->add_flag("--recipe", *wants_recipe, "The recipe of this name, where a datapath has it too");
+  show->callback([options, wants_recipe, &action] {
+    action = [options, wants_recipe] {
+      const bool is_datapath_name = std::any_of(sim::builtin_datapaths().begin(), sim::builtin_datapaths().end(),
+                                                [&](const auto& builtin) { return builtin.name == lower_case(options->acc); });
+      if (*wants_recipe || (!is_datapath_name && sim::is_recipe(options->acc))) std::cout << sim::to_toml(sim::find_recipe(options->acc));
+      else std::cout << sim::to_toml(sim::find_datapath(options->acc, options->overrides));
       return exit_done;
     };
   });

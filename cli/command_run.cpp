@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <cmath>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -10,9 +11,12 @@
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/layer_selection.h"
+#include "cli/loss_report.h"
 #include "cli/progress.h"
 #include "cli/run_report.h"
 #include "formats/error.h"
+#include "formats/text.h"
+#include "sim/recipe_toml.h"
 #include "traces/digest.h"
 
 namespace accsim::cli {
@@ -33,6 +37,8 @@ struct RunOptions {
   std::vector<std::string> save{"output"};
   bool quiet = false, bias_in_accumulator = false;
   ProgressMode progress = ProgressMode::automatic;
+  std::string recipe, loss_scale;
+  [[nodiscard]] bool has_recipe() const { return !recipe.empty() || !loss_scale.empty(); }
 };
 
 const sim::Executor* executor_named(const std::string& name) {
@@ -52,10 +58,15 @@ class Run {
   int operator()() {
     const auto start = Clock::now();
     if (options_.json == "-" && options_.csv == "-") throw UsageError("--json - and --csv - cannot both have standard output");
-    const sim::Datapath datapath = sim::find_datapath(options_.datapath.acc, options_.datapath.overrides);
+    const bool is_sweep = lower_case(options_.loss_scale) == "sweep";
+    std::optional<sim::Recipe> recipe;
+    if (options_.has_recipe()) recipe = chosen_recipe();
+    const sim::Datapath single = recipe ? sim::Datapath{} : sim::find_datapath(options_.datapath.acc, options_.datapath.overrides);
     const sim::Executor* executor = executor_named(options_.executor);
     const traces::TraceFile trace(options_.trace);
-    const std::vector<Job> jobs = jobs_of(trace, options_.selection);
+    if (recipe) replay_.emplace(trace, *recipe, options_.datapath.acc, options_.datapath.overrides, options_.seed, threads());
+    const std::vector<Job> jobs = replay_ ? replay_->jobs(options_.selection) : jobs_of(trace, options_.selection);
+    const sim::Datapath& datapath = replay_ ? replay_->datapath(jobs.front().pass) : single;
     std::int64_t total_macs = 0;
     for (const Job& job : jobs) total_macs += trace.check(*job.layer, job.pass);
     const Document json(options_.json);
@@ -64,16 +75,18 @@ class Run {
     const std::filesystem::path out =
         options_.out.empty() ? std::filesystem::path() : std::filesystem::weakly_canonical(options_.out, error);
     check_distinct(options_.trace, {{"--json", json.target()}, {"--csv", csv.target()}, {"--out", out}});
+    if (is_sweep) return sweep(trace, jobs, json);
     std::unique_ptr<traces::ResultsFile> results;
     if (!options_.out.empty()) results = std::make_unique<traces::ResultsFile>(options_.out);
 
-    sim::SimulateOptions simulate{.threads = options_.threads > 0 ? options_.threads : omp_get_num_procs(),
+    sim::SimulateOptions simulate{.threads = threads(),
                                   .executor = executor,
                                   .seed = options_.seed,
                                   .keep_output = results != nullptr && saves("output"),
                                   .keep_reference = results != nullptr && saves("reference"),
                                   .progress = {}};
     describe(datapath, simulate);
+    if (replay_) describe_recipe(jobs);
     if (results) results->write_root(root_attributes(report_));
     Progress progress(options_.quiet ? ProgressMode::never : options_.progress, total_macs);
     simulate.progress = [&](std::int64_t macs) { progress.advance(macs); };
@@ -91,6 +104,64 @@ class Run {
   }
 
  private:
+  [[nodiscard]] int threads() const { return options_.threads > 0 ? options_.threads : omp_get_num_procs(); }
+
+  [[nodiscard]] sim::Recipe chosen_recipe() const {
+    const sim::DatapathOverrides& o = options_.datapath.overrides;
+    if (!options_.recipe.empty() && (o.in_a || o.in_b)) throw UsageError("--in with --recipe: the recipe says how operands are quantized");
+    sim::Recipe recipe = options_.recipe.empty() ? recipe_of_datapath(options_.datapath.acc) : sim::find_recipe(options_.recipe);
+    if (lower_case(options_.loss_scale) == "sweep") recipe.loss_scaling = sim::parse_loss_scaling("constant:1");
+    else if (!options_.loss_scale.empty()) {
+      try {
+        recipe.loss_scaling = sim::parse_loss_scaling(options_.loss_scale);
+      } catch (const InputError& error) {
+        throw error.inside("--loss-scale " + options_.loss_scale);
+      }
+    }
+    return recipe;
+  }
+
+  void describe_recipe(const std::vector<Job>& jobs) {
+    const sim::Recipe& recipe = replay_->recipe();
+    RecipeReport r;
+    r.name = recipe.name;
+    r.toml = sim::to_toml(recipe);
+    r.loss_scaling = spelling(recipe.loss_scaling);
+    r.is_named = !options_.recipe.empty();
+    r.digest = "sha256:" + traces::sha256_of_text(r.toml);
+    for (const Pass pass : {Pass::fprop, Pass::dgrad, Pass::wgrad}) {
+      if (replay_->has(pass)) r.datapaths.emplace_back(name_of(pass), replay_->datapath(pass));
+    }
+    r.steps = replay_->plan(jobs);
+    report_.recipe = std::move(r);
+  }
+
+  /// --loss-scale sweep: what constant scales 2^0 to 2^24 lose, without a multiply-accumulate.
+  int sweep(const traces::TraceFile& trace, const std::vector<Job>& jobs, const Document& json) {
+    std::vector<SweepPoint> points;
+    for (int e = 0; e <= 24; ++e) {
+      SweepPoint point{.loss_scale = std::ldexp(1.0, e), .gradients = {}};
+      for (const StepReport& step : replay_->at_scale(jobs, point.loss_scale)) point.gradients.merge(step.total());
+      points.push_back(point);
+    }
+    if (points.front().gradients.nonzero == 0)
+      throw InputError(trace.path().string(), "no gradient that is not zero in the layers selected", "a trace with grad_output");
+    json.write([&](std::ostream& stream) { write_sweep_json(stream, points); });
+    if (!options_.quiet && !json.to_standard_output()) write_sweep(std::cout, points);
+    return exit_done;
+  }
+
+  void write_sweep_json(std::ostream& out, const std::vector<SweepPoint>& points) const {
+    nlohmann::ordered_json j;
+    j["accsim"] = version().substr(7);
+    j["recipe"] = options_.recipe.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(replay_->recipe().name);
+    j["trace"] = {{"file", options_.trace}, {"digest", "sha256:" + traces::sha256_of_file(options_.trace)}};
+    j["sweep"] = nlohmann::ordered_json::array();
+    for (const SweepPoint& p : points) j["sweep"].push_back({{"loss_scale", p.loss_scale}, {"gradients", counts_json(p.gradients)}});
+    j["best_loss_scale"] = best_of(points).loss_scale;
+    out << j.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  }
+
   [[nodiscard]] bool saves(std::string_view what) const {
     return std::find(options_.save.begin(), options_.save.end(), what) != options_.save.end();
   }
@@ -118,10 +189,13 @@ class Run {
     if (!result.refusals.empty()) spdlog::debug("executors that did not run: {}", result.refusals);
   }
 
-  void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& datapath, const sim::SimulateOptions& simulate,
+  void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& given, sim::SimulateOptions simulate,
                  traces::ResultsFile* results) {
     const auto read_start = Clock::now();
-    const traces::LayerPass pass = trace.load(*job.layer, job.pass);
+    traces::LayerPass pass = trace.load(*job.layer, job.pass);
+    std::optional<PreparedPass> prepared;
+    if (replay_) prepared = replay_->prepare(job, pass);
+    const sim::Datapath& datapath = prepared ? prepared->datapath : given;
     report_.read_seconds += seconds_since(read_start);
     LayerReport layer{.name = job.layer->name,
                       .op = job.layer->op,
@@ -131,13 +205,16 @@ class Run {
                       .k = pass.lowering->k,
                       .batch = pass.lowering->batch,
                       .result = {}};
-    const sim::LayerProblem problem{.a = &pass.a,
-                                    .b = &pass.b,
+    const sim::LayerProblem problem{.a = prepared ? &prepared->a : &pass.a,
+                                    .b = prepared ? &prepared->b : &pass.b,
                                     .bias = options_.bias_in_accumulator && pass.bias ? &*pass.bias : nullptr,
+                                    .quantized_a = prepared && prepared->quantized_a ? &*prepared->quantized_a : nullptr,
+                                    .quantized_b = prepared && prepared->quantized_b ? &*prepared->quantized_b : nullptr,
                                     .lowering = pass.lowering.get(),
                                     .layer = job.layer->rank,
                                     .pass = job.pass};
     layer.result = sim::simulate(datapath, problem, simulate);
+    if (replay_ && simulate.keep_output) replay_->quantize_result(job, layer.result, pass.lowering->output_shape);
     note_executor(layer.result);
     report_.simulate_seconds += layer.result.simulate_seconds;
     report_.reference_seconds += layer.result.reference_seconds;
@@ -160,6 +237,7 @@ class Run {
 
   const RunOptions& options_;
   RunReport report_;
+  std::optional<RecipeReplay> replay_;
   std::vector<std::string> executors_used_;
 };
 
@@ -170,9 +248,14 @@ void add_run(CLI::App& app, Action& action) {
   CLI::App* run = app.add_subcommand("run", "Replay the layers of a trace through a datapath and report overflow, SNDR and errors");
   set_example(*run,
               "accsim run --acc fp12 --trace traces/samples/layer3.h5\n  accsim run --acc fp12 --trace net.h5 --layer 'conv*' --chunk 32 "
-              "--json - --out results.h5 --save output,reference");
+              "--json - --out results.h5 --save output,reference\n  accsim run --recipe mellempudi2019 --trace train.h5 --loss-scale "
+              "backoff:init=65536,window=500,min=0:1/40000:8192\n  accsim run --recipe mellempudi2019 --trace train.h5 --loss-scale sweep");
   run->add_option("--trace", options->trace, "HDF5 file of layers, accsim-trace/1")->required();
-  add_datapath_options(*run, options->datapath);
+  add_datapath_options(*run, options->datapath, false, false);
+  run->add_option("--recipe", options->recipe, "Training recipe: a built-in name of `accsim list recipes`, or a TOML file");
+  run->add_option("--loss-scale", options->loss_scale,
+                  "Loss scaling of the gradients: stored, constant:1024, backoff:init=65536,factor=2,window=2000,"
+                  "min=0:1/40000:8192/150000:32768 (minimum by iteration), or sweep (what scales 2^0..2^24 lose)");
   add_layer_options(*run, options->selection);
   run->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
   run->add_option("--executor", options->executor, "Force an executor of `accsim list executors`");
@@ -200,7 +283,11 @@ void add_run(CLI::App& app, Action& action) {
          "auto (on a terminal), always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   add_log_options(*run);
-  run->callback([options, &action] { action = [options] { return Run(*options)(); }; });
+  run->callback([run, options, &action] {
+    if (options->datapath.acc.empty() && options->recipe.empty()) throw CLI::RequiredError("--acc or --recipe");
+    if (options->has_recipe() && run->get_option("--pass")->empty()) options->selection.passes = {"all"};
+    action = [options] { return Run(*options)(); };
+  });
 }
 
 }  // namespace accsim::cli

@@ -13,11 +13,11 @@ std::string version() { return "accsim " ACCSIM_VERSION; }
 
 void set_example(CLI::App& command, const std::string& example) { command.footer("Example:\n  " + example); }
 
-void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional) {
+void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional, bool required) {
   sim::DatapathOverrides& o = options.overrides;
   command
       .add_option(positional ? "datapath" : "--acc", options.acc, "Datapath: a built-in name, a TOML file, or a format to accumulate in")
-      ->required();
+      ->required(required);
   const std::string group = "Overrides of the datapath";
   command
       .add_option_function<std::string>(

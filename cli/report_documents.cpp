@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/loss_report.h"
 #include "cli/run_report.h"
 #include "cli/table_text.h"
 
@@ -78,6 +79,14 @@ void write_json(std::ostream& out, const RunReport& report) {
   ordered_json j;
   j["accsim"] = report.version;
   j["datapath"] = {{"name", report.datapath_name}, {"toml", report.datapath_toml}, {"digest", report.datapath_digest}};
+  if (report.recipe) {
+    const RecipeReport& r = *report.recipe;
+    ordered_json datapaths = ordered_json::object();
+    for (const auto& [pass, datapath] : r.datapaths) datapaths[pass] = {{"name", datapath.name}, {"toml", sim::to_toml(datapath)}};
+    j["recipe"] = {{"name", r.name}, {"toml", r.toml}, {"digest", r.digest}, {"datapaths", std::move(datapaths)}};
+    if (!r.is_named) j["recipe"] = nullptr;
+    j["loss_scaling"] = {{"policy", r.loss_scaling}, {"steps", steps_json(r.steps)}};
+  }
   j["trace"] = {{"file", report.trace_file}, {"digest", report.trace_digest}};
   j["executor"] = report.executor;
   j["seed"] = report.seed;

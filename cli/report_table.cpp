@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "cli/loss_report.h"
 #include "cli/run_report.h"
 #include "cli/table_text.h"
 
@@ -139,6 +140,7 @@ void write_table(std::ostream& out, const RunReport& report) {
   write_overflow_lines(out, report);
   write_lowest_sndr(out, report);
   write_widths(out, report);
+  if (report.recipe) write_steps(out, report.recipe->loss_scaling, report.recipe->steps);
 }
 
 }  // namespace accsim::cli

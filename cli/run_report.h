@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/recipe_replay.h"
 #include "sim/simulate.h"
 #include "traces/results_file.h"
 #include "traces/trace_file.h"
@@ -19,11 +20,20 @@ struct LayerReport {
   sim::LayerResult result;
 };
 
+/// The recipe of a run that has one, or that scales the loss.
+struct RecipeReport {
+  std::string name, toml, digest, loss_scaling;
+  bool is_named = false;                                         ///< false: made of --acc and --loss-scale
+  std::vector<std::pair<std::string, sim::Datapath>> datapaths;  ///< by pass
+  std::vector<StepReport> steps;
+};
+
 struct RunReport {
   std::string version, datapath_name, datapath_toml, datapath_digest, trace_file, trace_digest, executor;
   std::uint64_t seed = 0;
   int threads = 1;
   std::vector<LayerReport> layers;
+  std::optional<RecipeReport> recipe;
   double total_seconds = 0, read_seconds = 0, simulate_seconds = 0, reference_seconds = 0;
 };
 

@@ -1,0 +1,107 @@
+// Replaying a trace under a training recipe: which scale the loss has at every step, what each pass takes, what its result becomes.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/layer_selection.h"
+#include "sim/datapath_toml.h"
+#include "sim/recipe_quantize.h"
+#include "sim/simulate.h"
+
+namespace accsim::cli {
+
+/// What quantizing one gradient tensor of a layer loses.
+struct GradientReport {
+  std::string layer, dataset;
+  sim::QuantizationCounts counts;
+};
+
+/// A training step of the trace, under a loss scale.
+struct StepReport {
+  std::optional<std::int64_t> step;  ///< N of step_N/; none for a trace without steps
+  double loss_scale = 1, stored_loss_scale = 1;
+  bool overflow = false;                  ///< an infinity or NaN among the quantized gradients of the step, all layers of the trace
+  bool skipped = false;                   ///< the policy leaves out the update
+  std::vector<GradientReport> gradients;  ///< of the layers selected
+  [[nodiscard]] sim::QuantizationCounts total() const;
+};
+
+/// One pass of a layer, ready for simulate(); `a` and `b` replace the tensors as loaded.
+struct PreparedPass {
+  sim::Tensor a, b;
+  std::optional<sim::QuantizedOperand> quantized_a, quantized_b;
+  sim::Datapath datapath;
+};
+
+/// The recipe of a run that names none: the datapath in every pass, operands as it says.
+sim::Recipe recipe_of_datapath(const std::string& acc);
+
+class RecipeReplay {
+ public:
+  /// `acc`, where given, replaces the datapath of every pass. InputError: a datapath that does not go with its quantizers, steps out of
+  /// order, and where state is carried over (delayed scaling, dynamic loss scaling) steps or layers missing.
+  RecipeReplay(const traces::TraceFile& trace, sim::Recipe recipe, const std::string& acc, const sim::DatapathOverrides& overrides,
+               std::uint64_t seed, int threads);
+
+  /// The passes of the selection that the recipe has. InputError where recipe or trace lacks one that the other or the selection names.
+  [[nodiscard]] std::vector<Job> jobs(const LayerSelection& selection) const;
+  /// Works out the loss scale of every step; the report is of the steps and layers among `jobs`.
+  std::vector<StepReport> plan(const std::vector<Job>& jobs);
+  /// The same at one constant scale.
+  [[nodiscard]] std::vector<StepReport> at_scale(const std::vector<Job>& jobs, double scale) const;
+
+  [[nodiscard]] const sim::Recipe& recipe() const { return recipe_; }
+  /// The datapath of a pass that the recipe has, as given.
+  [[nodiscard]] const sim::Datapath& datapath(sim::Pass pass) const { return *datapaths_[static_cast<std::size_t>(pass)]; }
+  [[nodiscard]] bool has(sim::Pass pass) const { return datapaths_[static_cast<std::size_t>(pass)].has_value(); }
+  [[nodiscard]] bool quantizes_result(sim::Pass pass) const;
+
+  /// After plan(). Operands by the recipe, gradients at the step's loss scale.
+  [[nodiscard]] PreparedPass prepare(const Job& job, traces::LayerPass& pass) const;
+  /// Quantizes a result that was kept, values and codes, by the role of the pass.
+  void quantize_result(const Job& job, sim::LayerResult& result, const std::vector<std::int64_t>& shape) const;
+  /// A gradient's dataset as this replay scales and quantizes it, in real units (the loss scale still in it).
+  [[nodiscard]] std::vector<double> quantized_gradient(const traces::LayerInfo& layer, const std::string& dataset, sim::Role role) const;
+  /// The loss scale of a layer's step, after plan().
+  [[nodiscard]] double loss_scale(const traces::LayerInfo& layer) const;
+
+ private:
+  struct Step {
+    std::optional<std::int64_t> number;
+    std::vector<const traces::LayerInfo*> layers;
+    double scale = 1;
+  };
+  /// How a dataset takes part in a pass.
+  struct Place {
+    const traces::LayerInfo* layer;
+    std::string dataset;
+    sim::Role role;
+    sim::Pass pass;
+    std::uint32_t site;
+  };
+
+  void find_steps();
+  void check_complete() const;
+  [[nodiscard]] std::size_t step_of(const traces::LayerInfo& layer) const { return step_of_rank_.at(layer.rank); }
+  [[nodiscard]] sim::Tensor gradient_tensor(const traces::LayerInfo& layer, sim::Tensor stored, double scale) const;
+  [[nodiscard]] std::optional<sim::RoleQuantizer> quantizer(sim::Role role, sim::Pass pass) const;
+  [[nodiscard]] std::vector<Place> gradients_of(const traces::LayerInfo& layer) const;
+  [[nodiscard]] std::vector<GradientReport> scan(const std::vector<const traces::LayerInfo*>& layers, double scale) const;
+  [[nodiscard]] std::optional<sim::QuantizedOperand> quantize(const Place& place, const sim::Tensor& tensor,
+                                                              sim::QuantizationCounts& counts) const;
+  [[nodiscard]] double delayed_amax(const Place& place, int history) const;
+
+  const traces::TraceFile& trace_;
+  sim::Recipe recipe_;
+  std::array<std::optional<sim::Datapath>, 3> datapaths_;
+  std::uint64_t seed_;
+  int threads_;
+  std::vector<Step> steps_;
+  std::map<std::uint32_t, std::size_t> step_of_rank_;
+  mutable std::map<std::pair<std::uint32_t, std::string>, double> stored_amax_;
+};
+
+}  // namespace accsim::cli
