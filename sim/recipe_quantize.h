@@ -21,10 +21,10 @@ struct QuantizationCounts {
 };
 
 struct RecipeContext {
-  std::uint64_t seed = 0;            ///< of every rng=philox that names none
-  formats::RandomPosition position;  ///< layer, pass, site; its `output` is ignored. Sample s of an element uses n = s
-  double delayed_amax = 0;           ///< for RecipeScale::delayed: the largest max|x| of the steps before; 0: none
-  int threads = 1;                   ///< the result does not depend on it
+  std::uint64_t seed = 0;              ///< of every rng=philox that names none
+  formats::RandomPosition position{};  ///< layer, pass, site; its `output` is ignored. Sample s of an element uses n = s
+  double delayed_amax = 0;             ///< for RecipeScale::delayed: the largest max|x| of the steps before; 0: none
+  int threads = 1;                     ///< the result does not depend on it
 };
 
 /// A tensor in real units: (decode(code) - zero_point) * scale * factor, each product rounded to binary64. What has no scale and a factor

@@ -104,6 +104,14 @@ void check_format(const Table& t, const std::string& key, const formats::Format&
 RoleQuantizer read_quantizer(const Table& t) {
   t.accept_only(quantizer_keys, "");
   RoleQuantizer q;
+  const auto spelled = t.text("format");
+  if (spelled && formats::is_block_format(*spelled)) {
+    constexpr std::array<std::string_view, 3> block_keys = {"format", "rounding", "overflow"};
+    t.accept_only(block_keys, " of a block format");
+    q.operand.block = t.at("format", [&] { return formats::parse_block_format(*spelled); });
+    q.operand.rounding = t.rounding(q.operand.block->rounding);
+    return q;
+  }
   q.operand.format = t.format("format", "as_traced");
   if (!q.operand.format) {
     if (!t.has("format")) throw InputError(t.place("format"), "missing", "a format, or \"as_traced\"");
@@ -184,6 +192,9 @@ Recipe read_recipe(const toml::table& root) {
     r.roles[i] = read_quantizer(table);
     const bool is_result = i != static_cast<std::size_t>(Role::input) && i != static_cast<std::size_t>(Role::weight) &&
                            i != static_cast<std::size_t>(Role::grad_output);
+    if (is_result && r.roles[i]->operand.block)
+      throw InputError(table.place("format"), r.roles[i]->operand.block->name,
+                       "block formats for input, weight and grad_output: blocks follow terms");
     if (is_result && r.roles[i]->scale == RecipeScale::delayed)
       throw InputError(table.place("scale"), "\"delayed\" for a result", "delayed for input, weight and grad_output");
   }
@@ -196,7 +207,11 @@ Recipe read_recipe(const toml::table& root) {
 }
 
 void write_quantizer(TomlWriter& w, const RoleQuantizer& q) {
-  w.string("format", q.operand.format ? q.operand.format->name : "as_traced");
+  w.string("format", q.operand.block ? spelling(*q.operand.block) : q.operand.format ? q.operand.format->name : "as_traced");
+  if (q.operand.block) {
+    w.string("rounding", formats::rounding_spelling(q.operand.rounding));
+    w.string("overflow", formats::name_of(formats::overflow_of(q.operand.rounding, q.operand.block->element)));
+  }
   if (!q.operand.format) return;
   w.rounding(q.operand.rounding, *q.operand.format);
   w.string("scale", recipe_scale_names[static_cast<std::size_t>(q.scale)]);
