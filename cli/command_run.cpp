@@ -132,18 +132,18 @@ class Run {
     for (const Pass pass : {Pass::fprop, Pass::dgrad, Pass::wgrad}) {
       if (replay_->has(pass)) r.datapaths.emplace_back(name_of(pass), replay_->datapath(pass));
     }
-    r.steps = replay_->plan(jobs);
+    const bool has_gradients = std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.pass != Pass::fprop; });
+    if (has_gradients) r.steps = replay_->plan(jobs);
     report_.recipe = std::move(r);
   }
 
   /// --loss-scale sweep: what constant scales 2^0 to 2^24 lose, without a multiply-accumulate.
   int sweep(const traces::TraceFile& trace, const std::vector<Job>& jobs, const Document& json) {
     std::vector<SweepPoint> points;
-    for (int e = 0; e <= 24; ++e) {
-      SweepPoint point{.loss_scale = std::ldexp(1.0, e), .gradients = {}};
-      for (const StepReport& step : replay_->at_scale(jobs, point.loss_scale)) point.gradients.merge(step.total());
-      points.push_back(point);
-    }
+    std::vector<double> scales;
+    for (int e = 0; e <= 24; ++e) scales.push_back(std::ldexp(1.0, e));
+    const std::vector<sim::QuantizationCounts> losses = replay_->losses_at(jobs, scales);
+    for (std::size_t i = 0; i < scales.size(); ++i) points.push_back({.loss_scale = scales[i], .gradients = losses[i]});
     if (points.front().gradients.nonzero == 0)
       throw InputError(trace.path().string(), "no gradient that is not zero in the layers selected", "a trace with grad_output");
     json.write([&](std::ostream& stream) { write_sweep_json(stream, points); });

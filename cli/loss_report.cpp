@@ -37,6 +37,7 @@ const SweepPoint& best_of(const std::vector<SweepPoint>& points) {
 }
 
 void write_steps(std::ostream& out, const std::string& policy, const std::vector<StepReport>& steps) {
+  if (steps.empty()) return;
   out << "\ngradients under loss scaling " << policy << ", shares of the nonzero values\n";
   out << fmt::format("{:24} {:11} {:>10} {:>8} {:>9} {:>9} {:>9}\n", "layer or step", "tensor", "scale", "nonzero", "to zero", "subnormal",
                      "clipped");

@@ -223,40 +223,47 @@ std::optional<sim::QuantizedOperand> RecipeReplay::quantize(const Place& place, 
   return sim::quantize_role(tensor, *q, context, counts);
 }
 
+sim::QuantizationCounts RecipeReplay::counts_of(const Place& place, const sim::Tensor& stored, double scale) const {
+  sim::QuantizationCounts counts;
+  const sim::Tensor tensor = gradient_tensor(*place.layer, stored, scale);
+  const auto quantized = quantize(place, tensor, counts);
+  if (quantized && quantized->changed) return counts;
+  for (std::int64_t i = 0; i < tensor.values.size(); ++i) {  // as it is: nothing is lost
+    const double x = tensor.values.number(i);
+    ++counts.values;
+    counts.nonzero += std::isfinite(x) && x != 0;
+    counts.nonfinite += !std::isfinite(x);
+  }
+  return counts;
+}
+
 std::vector<GradientReport> RecipeReplay::scan(const std::vector<const traces::LayerInfo*>& layers, double scale) const {
   std::vector<GradientReport> reports;
   for (const traces::LayerInfo* layer : layers) {
     for (const Place& place : gradients_of(*layer)) {
       GradientReport report{.layer = layer->name, .dataset = place.dataset, .counts = {}};
-      const sim::Tensor tensor = gradient_tensor(*layer, trace_.load_dataset(*layer, place.dataset), scale);
-      if (!quantize(place, tensor, report.counts) || report.counts.values == 0) {  // as it is: nothing is lost
-        for (std::int64_t i = 0; i < tensor.values.size(); ++i) {
-          const double x = tensor.values.number(i);
-          ++report.counts.values;
-          report.counts.nonzero += std::isfinite(x) && x != 0;
-          report.counts.nonfinite += !std::isfinite(x);
-        }
-      }
+      report.counts = counts_of(place, trace_.load_dataset(*layer, place.dataset), scale);
       reports.push_back(std::move(report));
     }
   }
   return reports;
 }
 
-std::vector<StepReport> RecipeReplay::at_scale(const std::vector<Job>& jobs, double scale) const {
-  std::vector<StepReport> reports;
-  for (const Step& step : steps_) {
-    std::vector<const traces::LayerInfo*> selected;
-    for (const traces::LayerInfo* layer : step.layers) {
-      if (std::any_of(jobs.begin(), jobs.end(), [&](const Job& job) { return job.layer == layer; })) selected.push_back(layer);
+std::vector<sim::QuantizationCounts> RecipeReplay::losses_at(const std::vector<Job>& jobs, std::span<const double> scales) {
+  std::vector<sim::QuantizationCounts> losses(scales.size());
+  const traces::LayerInfo* last = nullptr;
+  for (const Job& job : jobs) {
+    if (job.layer == last) continue;
+    last = job.layer;
+    for (const Place& place : gradients_of(*job.layer)) {
+      const sim::Tensor stored = trace_.load_dataset(*job.layer, place.dataset);
+      for (std::size_t i = 0; i < scales.size(); ++i) {
+        for (Step& step : steps_) step.scale = scales[i];
+        losses[i].merge(counts_of(place, stored, scales[i]));
+      }
     }
-    if (selected.empty()) continue;
-    StepReport report{.step = step.number, .loss_scale = scale, .stored_loss_scale = trace_.loss_scale(*selected.front()), .gradients = {}};
-    report.gradients = scan(selected, scale);
-    report.overflow = report.total().nonfinite > 0;
-    reports.push_back(std::move(report));
   }
-  return reports;
+  return losses;
 }
 
 std::vector<StepReport> RecipeReplay::plan(const std::vector<Job>& jobs) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,8 @@ class RecipeReplay {
   [[nodiscard]] std::vector<Job> jobs(const LayerSelection& selection) const;
   /// Works out the loss scale of every step; the report is of the steps and layers among `jobs`.
   std::vector<StepReport> plan(const std::vector<Job>& jobs);
-  /// The same at one constant scale.
-  [[nodiscard]] std::vector<StepReport> at_scale(const std::vector<Job>& jobs, double scale) const;
+  /// What constant scales lose of the gradients of the layers among `jobs`, over all steps: one result for each scale.
+  [[nodiscard]] std::vector<sim::QuantizationCounts> losses_at(const std::vector<Job>& jobs, std::span<const double> scales);
 
   [[nodiscard]] const sim::Recipe& recipe() const { return recipe_; }
   /// The datapath of a pass that the recipe has, as given.
@@ -90,6 +91,7 @@ class RecipeReplay {
   [[nodiscard]] std::optional<sim::RoleQuantizer> quantizer(sim::Role role, sim::Pass pass) const;
   [[nodiscard]] std::vector<Place> gradients_of(const traces::LayerInfo& layer) const;
   [[nodiscard]] std::vector<GradientReport> scan(const std::vector<const traces::LayerInfo*>& layers, double scale) const;
+  [[nodiscard]] sim::QuantizationCounts counts_of(const Place& place, const sim::Tensor& stored, double scale) const;
   [[nodiscard]] std::optional<sim::QuantizedOperand> quantize(const Place& place, const sim::Tensor& tensor,
                                                               sim::QuantizationCounts& counts) const;
   [[nodiscard]] double delayed_amax(const Place& place, int history) const;

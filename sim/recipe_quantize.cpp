@@ -76,7 +76,7 @@ class ElementQuantizer {
       const std::uint32_t r = random.next();
       const auto rounded = is_nearest ? nearest_(value) : rounder_(value, r);
       clipped = clipped || rounded.events.overflow;
-      total += to_double(rounded.value);
+      total = s == 0 ? to_double(rounded.value) : total + to_double(rounded.value);  // a single -0 keeps its sign
     }
     const double y = q_.samples == 1 ? total : total / q_.samples;
     ++counts.values;

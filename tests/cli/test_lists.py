@@ -80,7 +80,7 @@ def block_values(folder):
 
 @case("every list is printed as a table, as JSON with names, and as CSV with as many rows")
 def forms(folder):
-    for what in ("formats", "roundings", "overflows", "datapaths", "statistics", "executors"):
+    for what in ("formats", "roundings", "overflows", "datapaths", "recipes", "statistics", "executors"):
         rows = listed(what)
         expect(rows and all(row["name"] for row in rows), what)
         text = done(accsim("list", what)).out.splitlines()

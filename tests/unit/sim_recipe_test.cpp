@@ -88,9 +88,11 @@ TEST_CASE("SAWB as LUQ's code: 17 levels for weights, 24 for activations with ne
   CHECK(scale(Role::weight, {0, 0, 0, 4}) == 1.5);        // 2 * (12.1 * 2 - 12.2) / 16
   CHECK(scale(Role::input, {0, 0, 0, 4}) == 24.0 / 15);   // 0 .. 15
   CHECK(scale(Role::input, {0, 0, 0, -4}) == 24.0 / 23);  // -8 .. 15
+  // 1023 zeros and -4: rms 1/8, mean 1/256, clip 12.1 / 8 - 12.2 / 256 = 1.46: 4 lies at 21 steps
+  std::vector<double> x(1024, 0.0);
+  x.back() = -4;
   QuantizationCounts counts;
-  const QuantizedOperand q = quantize_role(tensor({0, 0, 0, 4, 0, 0, 0, -400}), *luq.role(Role::weight), {}, counts);
-  CHECK(q.values.number(7) == -8);
+  CHECK(quantize_role(tensor(x), *luq.role(Role::weight), {}, counts).values.number(1023) == -8);
   CHECK(counts.clipped == 1);
 }
 
@@ -134,8 +136,10 @@ TEST_CASE("the emulator's quantizer rounds twice: 1.125 + 2^-20 becomes 1.125 in
   const double x = 1.125 + 0x1p-20;
   CHECK(quantized("format = \"e5m2\"\noverflow = \"ieee\"", {x}) == std::vector<double>{1.25});
   CHECK(quantized("format = \"e5m2\"\noverflow = \"ieee\"\nthrough = \"fp16\"", {x}) == std::vector<double>{1.0});
+  // 61439 becomes 61440 in binary16, whose spacing there is 32: a tie between 57344 and 2^16
+  CHECK(quantized("format = \"e5m2\"\noverflow = \"ieee\"", {61440, -61439, 1e6}) == std::vector<double>{inf, -57344, inf});
   CHECK(quantized("format = \"e5m2\"\noverflow = \"ieee\"\nthrough = \"fp16\"", {61440, -61439, 1e6}) ==
-        std::vector<double>{inf, -57344, inf});
+        std::vector<double>{inf, -inf, inf});
 }
 
 TEST_CASE("the emulator never rounds subnormals stochastically") {
@@ -188,6 +192,11 @@ TEST_CASE("LUQ is unbiased: below alpha, between the powers of two, and as the m
 TEST_CASE("to nearest the same quantizer is biased: what lies below half of alpha is lost, 1.25 alpha always becomes alpha") {
   const std::string keys = "format = \"luq_e3m0\"\nscale = \"luq\"\nspan = 6";
   CHECK(quantized(keys, {64, 0.25, -0.49, 1.25, 1.75, 40}) == std::vector<double>{64, 0, 0, 1, 2, 32});
+}
+
+TEST_CASE("what becomes zero keeps its sign") {
+  CHECK(std::signbit(quantized("format = \"e5m2\"", {-0x1p-30}).front()));
+  CHECK_FALSE(std::signbit(quantized("format = \"e5m2\"", {0x1p-30}).front()));
 }
 
 TEST_CASE("what is lost is counted: to zero, subnormal, clipped") {

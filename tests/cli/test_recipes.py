@@ -1,0 +1,214 @@
+"""Training recipes, loss scaling and weight updates from outside."""
+
+import json
+
+import h5py
+import numpy as np
+
+from harness import accsim, case, done, equal, expect, main, report, trace_path
+
+
+def training(path, steps=(1, 2, 3), scale=1024.0, order=None, gradient=1.0, layers=("fc",), **attrs):
+    """Linear layers with gradients at several steps; gradients of a power of two times small integers."""
+    with h5py.File(path, "w") as file:
+        for place, step in enumerate(steps):
+            group = file.create_group("step_%06d" % step)
+            if order:
+                group.attrs["index"] = order[place]
+            for name in layers:
+                layer = group.create_group(name)
+                layer.attrs["op"] = "linear"
+                if scale is not None:
+                    layer.attrs["loss_scale"] = scale
+                rng = np.random.default_rng(step)
+                x, w, g = rng.normal(size=(6, 9)), rng.normal(size=(4, 9)), rng.integers(-8, 9, (6, 4)) * gradient
+                for key, value in (("input", x), ("weight", w), ("grad_output", g)):
+                    layer[key] = value.astype(np.float32)
+                layer["grad_weight"] = (layer["grad_output"][...].T.astype(np.float64) @ layer["input"][...]).astype(np.float32)
+    return str(path)
+
+
+def refused(*args, says):
+    result = accsim("run", *args)
+    equal(result.status, 3, result)
+    for text in says:
+        expect(text in result.err, "no", text, "in", result.err)
+
+
+def steps_of(document):
+    return document["loss_scaling"]["steps"]
+
+
+@case("a recipe replays all three passes, and forward only where the trace and --pass say so")
+def passes(folder):
+    trace = training(folder + "/t.h5", steps=(1,))
+    found = report("--recipe", "mellempudi2019", "--trace", trace)
+    equal([row["pass"] for row in found["layers"]], ["fprop", "dgrad", "wgrad"])
+    equal(found["recipe"]["name"], "mellempudi2019")
+    expect('format = "ocp_e5m2"' in found["recipe"]["toml"], found["recipe"])
+    equal([row["pass"] for row in report("--recipe", "lba_fp12", "--trace", trace)["layers"]], ["fprop"])
+
+
+@case("with the loss scale of the trace nothing changes: a constant scale as stored gives the stored bits")
+def same_scale(folder):
+    trace = training(folder + "/t.h5")
+    one = report("--acc", "fp12", "--trace", trace, "--pass", "all")
+    two = report("--acc", "fp12", "--trace", trace, "--loss-scale", "constant:1024")
+    three = report("--acc", "fp12", "--trace", trace, "--loss-scale", "stored")
+    for found in (two, three):
+        for a, b in zip(one["layers"], found["layers"]):
+            equal({k: v for k, v in a.items() if k != "seconds"}, {k: v for k, v in b.items() if k != "seconds"})
+    equal([s["loss_scale"] for s in steps_of(three)], [1024, 1024, 1024])
+
+
+@case("gradients are divided by the stored loss scale and multiplied by the policy's")
+def rescaled(folder):
+    trace = training(folder + "/t.h5", steps=(1,))
+    outputs = []
+    for policy in ("stored", "constant:512"):
+        done(accsim("run", "--acc", "fp64", "--trace", trace, "--loss-scale", policy, "--pass", "wgrad", "--out", folder + "/o.h5", "--quiet"))
+        with h5py.File(folder + "/o.h5") as file:
+            outputs.append(file["step_000001/fc/wgrad/output"][...])
+    expect(np.array_equal(outputs[0], 2 * outputs[1]), "not halved")
+
+
+@case("back-off: overflow halves the scale for the next step and skips the update; the state goes through the steps in order")
+def backoff(folder):
+    # gradients up to 8 without a scale: 8 * 16384 is above E5M2's 57344, 8 * 8192 = 65536 too (rounds to infinity), 8 * 4096 fits
+    trace = training(folder + "/t.h5", steps=(0, 1, 2, 3), scale=None)
+    with h5py.File(trace, "a") as file:
+        for step in range(4):
+            file["step_%06d/fc/grad_output" % step][0, 0] = 8
+            del file["step_%06d/fc/grad_weight" % step]
+    found = steps_of(report("--recipe", "mellempudi2019", "--trace", trace, "--loss-scale", "backoff:init=16384,window=100"))
+    equal([(s["loss_scale"], s["overflow"], s["skipped"]) for s in found],
+          [(16384, True, True), (8192, True, True), (4096, False, False), (4096, False, False)])
+    # a window of 1 doubles after step 2, and the rising minimum keeps the scale up at step 3
+    found = steps_of(report("--recipe", "mellempudi2019", "--trace", trace, "--loss-scale", "backoff:init=4096,window=1000,min=0:1/3:8192"))
+    equal([s["loss_scale"] for s in found], [4096, 4096, 4096, 8192])
+
+
+@case("iterations that the trace lacks count as iterations without overflow")
+def gaps(folder):
+    trace = training(folder + "/t.h5", steps=(1, 5), gradient=2.0 ** -10)
+    # window 4: (iteration + 1) mod 4 = 0 at iteration 3: doubled once between steps 1 and 5
+    found = steps_of(report("--recipe", "mellempudi2019", "--trace", trace, "--loss-scale", "backoff:init=16,window=4"))
+    equal([s["loss_scale"] for s in found], [16, 32])
+
+
+@case("a step replayed alone gives the bits that it has in the series, whatever its policy, threads aside")
+def alone(folder):
+    trace = training(folder + "/t.h5", steps=(1, 2, 3), gradient=4096.0)
+    for options in (("--recipe", "mellempudi2019", "--loss-scale", "backoff:init=1048576"), ("--recipe", "transformer_engine"), ("--recipe", "luq4_smp2")):
+        results = []
+        for more in (("--threads", "2"), ("--layer", "step_000003/*", "--threads", "1")):
+            done(accsim("run", *options, "--trace", trace, *more, "--out", folder + "/o.h5", "--quiet"))
+            with h5py.File(folder + "/o.h5") as file:
+                results.append([file["step_000003/fc" + p + "/output"][...] for p in ("", "/dgrad", "/wgrad")])
+        for a, b in zip(*results):
+            expect(a.tobytes() == b.tobytes(), options)
+
+
+@case("what is lost is counted by tensor and in total, and the sweep finds the scale that loses least")
+def losses(folder):
+    # E5M2 to nearest keeps magnitudes above 2^-17, normals from 2^-14: at scale 1 gradients of 1..8 * 2^-18
+    with h5py.File(folder + "/t.h5", "w") as file:
+        layer = file.create_group("fc")
+        layer.attrs["op"] = "linear"
+        layer["input"], layer["weight"] = np.ones((1, 2), np.float32), np.ones((8, 2), np.float32)
+        layer["grad_output"] = (np.array([[0, 1, 2, 3, 4, 8, 16, 32]]) * 2.0 ** -18).astype(np.float32)
+    found = steps_of(report("--acc", "fp32", "--in", "e5m2", "--trace", folder + "/t.h5", "--loss-scale", "constant:1"))
+    # 1 and 2 (a tie to even) become 0; 3, 4, 8 are subnormal; 16 = 2^-14 and 32 are normal
+    equal(found[0]["gradients"], {"values": 8, "nonzero": 7, "zeroed": 2, "subnormal": 3, "clipped": 0, "nonfinite": 0})
+    equal((found[0]["step"], found[0]["tensors"][0]["layer"], found[0]["tensors"][0]["tensor"]), (None, "fc", "grad_output"))
+    sweep = json.loads(done(accsim("run", "--acc", "fp32", "--in", "e5m2", "--trace", folder + "/t.h5", "--loss-scale", "sweep", "--json", "-")).out)
+    equal([p["loss_scale"] for p in sweep["sweep"]], [2.0 ** e for e in range(25)])
+    equal([p["gradients"]["zeroed"] for p in sweep["sweep"]][:4], [2, 1, 0, 0])
+    equal(sweep["best_loss_scale"], 16.0)  # the first scale without a subnormal
+    expect("best scale: 16" in done(accsim("run", "--acc", "fp32", "--in", "e5m2", "--trace", folder + "/t.h5", "--loss-scale", "sweep")).out, "no best")
+
+
+@case("recipes and schedules that make no sense are refused by name")
+def bad_recipes(folder):
+    trace = training(folder + "/t.h5")
+    refused("--recipe", "mellempudi2918", "--trace", trace, says=["mellempudi2918", "mellempudi2019"])
+    refused("--recipe", "lba_fp12", "--trace", trace, "--pass", "wgrad", says=["lba_fp12", "wgrad"])
+    for policy, word in (("constant:0", "above zero"), ("constant:inf", "inf"), ("constant:nan", "nan"), ("backoff:min=0:8/9:4", "goes down"), ("rising", "rising")):
+        refused("--acc", "fp32", "--trace", trace, "--loss-scale", policy, says=["--loss-scale", word])
+    with open(folder + "/r.toml", "w") as file:
+        file.write('[tensors.gradient]\nformat = "fp16"\n[passes]\nfprop = "fp32"\n')
+    refused("--recipe", folder + "/r.toml", "--trace", trace, says=["r.toml", "gradient", "grad_output"])
+    equal(accsim("run", "--trace", trace).status, 2)
+    equal(accsim("run", "--recipe", "luq4", "--in", "int8", "--trace", trace).status, 2)
+
+
+@case("a trace that lacks a pass, a step or a layer, or has its steps out of order, is refused by name")
+def bad_traces(folder):
+    forward = folder + "/f.h5"
+    training(forward)
+    with h5py.File(forward, "a") as file:
+        for step in file:
+            del file[step]["fc/grad_output"]
+    refused("--recipe", "mellempudi2019", "--trace", forward, says=["grad_output", "dgrad", "--pass fprop"])
+    equal(len(report("--recipe", "mellempudi2019", "--trace", forward, "--pass", "fprop")["layers"]), 3)
+    disordered = training(folder + "/d.h5", order=(2, 1, 0))
+    refused("--recipe", "mellempudi2019", "--trace", disordered, says=["out of order", "step 2 after step 3"])
+    lacking = training(folder + "/l.h5", layers=("fc", "head"))
+    with h5py.File(lacking, "a") as file:
+        del file["step_000002/head"]
+    refused("--recipe", "transformer_engine", "--trace", lacking, says=["step 2", "head", "missing"])
+    refused("--acc", "fp32", "--loss-scale", "backoff", "--trace", lacking, says=["step 2", "head", "missing"])
+    for scale in (0.0, float("inf"), float("nan")):
+        bad = training(folder + "/s.h5", scale=scale)
+        refused("--recipe", "mellempudi2019", "--trace", bad, says=["loss_scale", "other than zero"])
+
+
+@case("replayed in binary32 the gradients of a matmul agree with those computed beside")
+def matmul(folder):
+    rng = np.random.default_rng(3)
+    a, b, g = (rng.normal(size=s).astype(np.float32) for s in ((2, 3, 5, 7), (2, 1, 7, 4), (2, 3, 5, 4)))
+    with h5py.File(folder + "/t.h5", "w") as file:
+        layer = file.create_group("qk")
+        layer.attrs["op"] = "matmul"
+        layer["a"], layer["b"], layer["grad_output"] = a, b, g
+    done(accsim("run", "--acc", "fp32", "--trace", folder + "/t.h5", "--loss-scale", "stored", "--out", folder + "/o.h5", "--quiet"))
+    wanted_a = np.einsum("xymn,xykn->xymk", g.astype(float), np.broadcast_to(b, (2, 3, 7, 4)).astype(float))
+    wanted_b = np.einsum("xymk,xymn->xkn", a.astype(float), g.astype(float))[:, None]
+    with h5py.File(folder + "/o.h5") as file:
+        for name, wanted in (("qk/dgrad", wanted_a), ("qk/wgrad", wanted_b)):
+            expect(np.abs(file[name + "/output"][...] - wanted).max() <= 1e-6 * np.abs(wanted).max(), name)
+
+
+@case("replayed in binary32 the gradients of the digits agree with the stored ones")
+def digits(folder):
+    path = trace_path("digits_fixture.h5")
+    done(accsim("run", "--acc", "fp32", "--trace", path, "--loss-scale", "stored", "--out", folder + "/o.h5", "--quiet"))
+    with h5py.File(path) as trace, h5py.File(folder + "/o.h5") as found:
+        for step in trace:
+            for name, layer in trace[step].items():
+                for pass_, dataset in (("dgrad", "grad_input"), ("wgrad", "grad_weight")):
+                    if dataset in layer:
+                        off = np.abs(found[step + "/" + name + "/" + pass_ + "/output"][...] - layer[dataset][...]).max()
+                        expect(off <= 1e-5 * np.abs(layer[dataset][...]).max(), name, pass_, off)
+
+
+@case("weight updates: to nearest small ones are swamped, stochastically they arrive")
+def updates(folder):
+    trace = training(folder + "/t.h5", steps=(1,), scale=1.0)
+    with h5py.File(trace, "a") as file:
+        file["step_000001/fc/weight"][...] = 1
+        file["step_000001/fc/grad_weight"][...] = 2.0 ** -12
+
+    def update(*args):
+        return json.loads(done(accsim("update", "--trace", trace, "--lr", "1", "--json", "-", *args)).out)["layers"][0]
+
+    nearest = update("--format", "fp16", "--updates", "64")
+    equal((nearest["weights"], nearest["nonzero"], nearest["swamped"], nearest["survived"], nearest["bias"]), (36, 36 * 64, 36 * 64, 0, 1))
+    arriving = update("--recipe", "mellempudi2019", "--updates", "64")
+    expect(0.8 < arriving["survived"] < 1.2, arriving)
+    equal(accsim("update", "--trace", trace).status, 3)
+    equal(accsim("update", "--trace", trace, "--format", "fp16", "--lr", "0").status, 3)
+
+
+if __name__ == "__main__":
+    main()
