@@ -42,6 +42,7 @@ struct Product {
   formats::RoundingSpec rounding;
   std::optional<formats::Format> range;  ///< exact products beyond the finite range of this format are infinities; unset: no limit
   std::vector<std::int64_t> permute;     ///< within each permute.size() terms, term i is operand pair permute[i]
+  bool operator==(const Product&) const = default;
 };
 
 enum class LevelKind { sequential, tree, interleaved, fused_sum, staged_sum, exact, exponent_bins, sorted, online };
@@ -75,6 +76,7 @@ struct Level {
 
   /// The format that sums are rounded to.
   [[nodiscard]] const formats::Format& rounded_format() const { return round_to ? *round_to : format; }
+  bool operator==(const Level&) const = default;
 };
 
 /// Kinds that take their addends in issues of `terms`.
@@ -90,6 +92,7 @@ struct InitialAccumulator {
   bool flush_subnormals = false;                  ///< below the smallest normal of its format C is +0
   std::optional<formats::Format> format;          ///< unset: that of the level whose accumulator it enters (last: the last level)
   std::optional<formats::RoundingSpec> rounding;  ///< unset: that level's
+  bool operator==(const InitialAccumulator&) const = default;
 };
 
 /// A last conversion of the result, after dividing by 2^shift.
@@ -98,6 +101,7 @@ struct OutputConversion {
   formats::RoundingSpec rounding;
   int shift = 0;
   std::optional<int> sticky_bits;  ///< bits that the rounding sees below the first one dropped; unset: all
+  bool operator==(const OutputConversion&) const = default;
 };
 
 struct Datapath {

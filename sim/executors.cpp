@@ -3,6 +3,7 @@
 
 #include "sim/executor.h"
 #include "sim/interpreter.h"
+#include "sim/kernels/executors.h"
 #include "sim/kernels/kernel_float.h"
 
 namespace accsim::sim {
@@ -12,6 +13,9 @@ std::span<const Executor* const> executors() {
     std::vector<const Executor*> list = {&interpreter()};
     for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
       if (kernels::host_has(isa)) list.push_back(&kernels::float_kernel(isa));
+    }
+    for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
+      if (kernels::host_has(isa)) list.push_back(&kernels::integer_kernel(isa));
     }
     return list;
   }();

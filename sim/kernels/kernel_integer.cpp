@@ -1,0 +1,336 @@
+// Executors of fixed-point datapaths: operands to integers, a plan that proves them exact, the lanes, and back.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+
+#include "sim/kernels/executors.h"
+#include "sim/kernels/integer_plan.h"
+#include "sim/kernels/isa.h"
+#include "sim/kernels/packed_integers.h"
+
+namespace accsim::sim::kernels {
+namespace {
+
+using formats::Int128;
+using formats::NarrowExact;
+
+const IntegerLanes& lanes_for(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::avx2: return integer_lanes_avx2();
+    case Isa::avx512: return integer_lanes_avx512();
+#else
+    case Isa::avx2:
+    case Isa::avx512:
+#endif
+    case Isa::baseline: break;
+  }
+  return integer_lanes_baseline();
+}
+
+/// Memory for vectors, aligned as they are.
+template <class T>
+class Aligned {
+ public:
+  explicit Aligned(std::int64_t count)
+      : data_(static_cast<T*>(
+            std::aligned_alloc(64, (static_cast<std::size_t>(std::max<std::int64_t>(count, 1)) * sizeof(T) + 63) / 64 * 64))) {
+    if (data_ == nullptr) throw std::bad_alloc();
+  }
+  [[nodiscard]] T* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(T* p) const { std::free(p); }
+  };
+  std::unique_ptr<T, Free> data_;
+};
+
+/// One tile on its way through the lanes.
+class IntegerRun {
+ public:
+  IntegerRun(const IntegerLanes& lanes, const Datapath& datapath, const Tile& tile, TileResult& result)
+      : lanes_(lanes), datapath_(datapath), tile_(tile), result_(result) {}
+
+  /// False where the tile turns out not to be covered.
+  bool run() {
+    if (tile_.k < 1) return false;
+    std::vector<double> a_copies, b_copies;
+    const std::span<const double> a_values = doubles_of(tile_.a, tile_.a_exact, a_copies);
+    const std::span<const double> b_values = doubles_of(tile_.b, tile_.b_exact, b_copies);
+    const std::optional<Integers> a = integers_of(a_values, tile_.k, format_of(datapath_.a), lanes_);
+    const std::optional<Integers> b = integers_of(b_values, tile_.k, format_of(datapath_.b), lanes_);
+    if (!a || !b || !plan_for(*a, *b)) return false;
+    choose_loop(*a, *b);
+    order_terms();
+    if (job_.wide) pack<std::int64_t>(*a, *b);
+    else pack<std::int32_t>(*a, *b);
+    return true;
+  }
+
+ private:
+  static const formats::Format* format_of(const Operand& operand) { return operand.format ? &*operand.format : nullptr; }
+
+  bool plan_for(const Integers& a, const Integers& b) {
+    IntegerBounds bounds{.product_unit = a.unit + b.unit, .terms = tile_.k, .has_initial = !tile_.accumulator.empty()};
+    for (std::size_t t = 0; t < a.largest.size(); ++t) {
+      const Int128 p = Int128{a.largest[t]} * b.largest[t];
+      bounds.product = std::max(bounds.product, p);
+      bounds.chain += p;
+    }
+    plan_ = plan_integers(datapath_, bounds);
+    if (plan_.reason.empty() && plan_.initial_level >= 0) {
+      if (!initial_integers(bounds)) return false;
+      plan_ = plan_integers(datapath_, bounds);
+    }
+    largest_product_ = bounds.product;
+    product_unit_ = bounds.product_unit;
+    return plan_.reason.empty();
+  }
+
+  /// C in units of the level that it enters, where it is a multiple in that level's range.
+  bool initial_integers(IntegerBounds& bounds) {
+    const int unit = plan_.level_unit[plan_.initial_level];
+    initial_.resize(tile_.accumulator.size());
+    bounds.initial = 0;
+    for (std::size_t i = 0; i < initial_.size(); ++i) {
+      const NarrowExact& c = tile_.accumulator[i];
+      if (!c.is_finite()) return false;
+      if (c.significand == 0) continue;
+      if (log2_floor(c) - unit >= 62) return false;
+      const NarrowExact units = scaled(c, -unit);
+      formats::UInt128 magnitude = units.significand;
+      if (units.exponent < 0) {
+        if (formats::low_bits(magnitude, -units.exponent) != 0) return false;
+        magnitude = formats::shifted_right(magnitude, -units.exponent);
+      } else {
+        magnitude <<= units.exponent;
+      }
+      initial_[i] = c.negative ? -static_cast<std::int64_t>(magnitude) : static_cast<std::int64_t>(magnitude);
+      if (initial_[i] < plan_.initial_range[0] || initial_[i] > plan_.initial_range[1]) return false;
+      bounds.initial = std::max(bounds.initial, static_cast<Int128>(magnitude));
+    }
+    return true;
+  }
+
+  void choose_loop(const Integers& a, const Integers& b) {
+    job_.wide = a.narrow.empty() || b.narrow.empty() || plan_.widest >= (Int128{1} << 31) - 1;
+    const IntegerLevel& inner = plan_.levels[0];
+    const bool is_plain = inner.kind == SumKind::sequential && inner.step.is_plain() && !plan_.rounded_product;
+    bool covered = false;
+    switch (inner.step.fit) {
+      case Fit::none:
+      case Fit::zero: covered = true; break;
+      case Fit::clamp: covered = inner.step.low != 0 && inner.step.high != 0; break;
+      case Fit::wrap: covered = inner.step.low != 0 && plan_.addend <= inner.step.mask; break;
+    }
+    job_.loop = is_plain && covered ? IntegerLoop::plain : IntegerLoop::general;
+    if (job_.loop == IntegerLoop::plain && inner.step.fit == Fit::none && plan_.level_count == 1 && !job_.wide && plan_.widest < 1 << 30)
+      job_.loop = IntegerLoop::pairs;
+  }
+
+  /// The operand pair of each packed term, -1 where a word is filled up at the end of a group.
+  void order_terms() {
+    const std::int64_t per_word = job_.wide ? 1 : 2;
+    const std::int64_t group = plan_.levels[0].group;
+    const std::vector<std::int64_t> order = term_order(datapath_, tile_.k);
+    job_.group_words = (group + per_word - 1) / per_word;
+    for (std::int64_t first = 0; first < tile_.k; first += group) {
+      const std::int64_t last = std::min(first + group, tile_.k);
+      terms_.insert(terms_.end(), order.begin() + first, order.begin() + last);
+      if ((last - first) % per_word != 0) terms_.push_back(-1);
+      job_.last_group_terms = last - first;
+    }
+    job_.words = static_cast<std::int64_t>(terms_.size()) / per_word;
+  }
+
+  /// Half of how far partial sums move within a block, or the one after it, rounded up.
+  void measure_blocks(const Integers& a, const Integers& b) {
+    const std::int64_t terms = 2 * block_words;
+    std::vector<std::int64_t> moved;
+    for (std::size_t first = 0; first < terms_.size(); first += static_cast<std::size_t>(terms)) {
+      moved.push_back(0);
+      for (std::size_t t = first; t < std::min(first + static_cast<std::size_t>(terms), terms_.size()); ++t) {
+        if (terms_[t] >= 0) moved.back() += a.largest[static_cast<std::size_t>(terms_[t])] * b.largest[static_cast<std::size_t>(terms_[t])];
+      }
+    }
+    for (std::size_t i = 0; i < moved.size(); ++i)
+      slack_.push_back(static_cast<std::int32_t>((std::max(moved[i], i + 1 < moved.size() ? moved[i + 1] : 0) + 1) / 2));
+  }
+
+  template <class T>
+  void pack(const Integers& a, const Integers& b) {
+    const std::int64_t lanes = lanes_.vector_bytes / static_cast<std::int64_t>(sizeof(T));
+    job_.rows = tile_.rows;
+    job_.panels = (tile_.columns + lanes - 1) / lanes;
+    if (job_.loop == IntegerLoop::pairs) {
+      job_.panels = (job_.panels + loop_panels - 1) / loop_panels * loop_panels;
+      measure_blocks(a, b);
+      job_.slack = slack_.data();
+    }
+    const auto k = static_cast<std::size_t>(tile_.k);
+    const auto count = terms_.size();
+    const auto element = [&](const Integers& x, std::int64_t line, std::size_t t) {
+      return terms_[t] < 0 ? 0 : x.at(static_cast<std::size_t>(line) * k + static_cast<std::size_t>(terms_[t]));
+    };
+    const auto pair = [&](const Integers& x, std::int64_t line, std::size_t w) {
+      const auto first = static_cast<std::uint32_t>(element(x, line, 2 * w)) & 0xFFFFU;
+      return static_cast<std::int32_t>(first | static_cast<std::uint32_t>(element(x, line, 2 * w + 1)) << 16);
+    };
+    const Aligned<T> rows(tile_.rows * static_cast<std::int64_t>(count));
+    const Aligned<T> columns(job_.panels * job_.words * lanes);
+    T* out = rows.data();
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      if (job_.loop == IntegerLoop::pairs) {
+        for (std::size_t w = 0; w < count / 2; ++w) *out++ = static_cast<T>(pair(a, r, w));
+      } else {
+        for (std::size_t t = 0; t < count; ++t) {
+          const std::int64_t x = element(a, r, t);
+          if constexpr (sizeof(T) == 8) *out++ = x;
+          else *out++ = static_cast<T>(t % 2 == 0 ? static_cast<std::uint32_t>(x) & 0xFFFFU : static_cast<std::uint32_t>(x) << 16);
+        }
+      }
+    }
+    std::fill_n(columns.data(), job_.panels * job_.words * lanes, T{0});
+    for (std::int64_t c = 0; c < tile_.columns; ++c) {
+      T* lane = columns.data() + c / lanes * job_.words * lanes + c % lanes;
+      for (std::size_t w = 0; w < static_cast<std::size_t>(job_.words); ++w) {
+        if constexpr (sizeof(T) == 8) lane[static_cast<std::int64_t>(w) * lanes] = element(b, c, w);
+        else lane[static_cast<std::int64_t>(w) * lanes] = static_cast<T>(pair(b, c, w));
+      }
+    }
+    const std::int64_t padded = job_.panels * lanes;
+    const Aligned<char> scratch(plan_.scratch * lanes_.vector_bytes);
+    std::vector<std::int64_t> values(static_cast<std::size_t>(tile_.rows * padded));
+    std::vector<char> overflowed(values.size());
+    std::vector<std::int64_t> initial;
+    if (!initial_.empty()) {
+      initial.resize(values.size());
+      for (std::int64_t r = 0; r < tile_.rows; ++r)
+        std::copy_n(initial_.begin() + r * tile_.columns, tile_.columns, initial.begin() + r * padded);
+      job_.initial = initial.data();
+      job_.initial_level = plan_.initial_level;
+    }
+    job_.a = rows.data();
+    job_.b = columns.data();
+    std::copy(std::begin(plan_.levels), std::end(plan_.levels), std::begin(job_.levels));
+    job_.level_count = plan_.level_count;
+    job_.rounded_product = plan_.rounded_product;
+    job_.product = plan_.product;
+    job_.scratch = scratch.data();
+    job_.values = values.data();
+    job_.overflowed = overflowed.data();
+    lanes_.run(job_);
+    fill(values, overflowed, padded);
+  }
+
+  void fill(const std::vector<std::int64_t>& values, const std::vector<char>& overflowed, std::int64_t padded) {
+    const int unit = plan_.level_unit[plan_.level_count - 1];
+    const Finish finish(datapath_, tile_);
+    const auto outputs = static_cast<std::size_t>(tile_.rows * tile_.columns);
+    result_.overflowed.resize(outputs);
+    std::int64_t widest = 0;
+    for (const std::int64_t v : values) widest = std::max(widest, std::abs(v));
+    const bool as_numbers = !finish.needed() && widest <= std::int64_t{1} << 53 && unit > -1000 && unit < 900;
+    const double scale = as_numbers ? std::ldexp(1.0, unit) : 0.0;
+    if (as_numbers) result_.numbers.resize(outputs);
+    std::vector<NarrowExact> exact(as_numbers ? 0 : outputs);
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      for (std::int64_t c = 0; c < tile_.columns; ++c) {
+        const auto i = static_cast<std::size_t>(r * tile_.columns + c);
+        const auto from = static_cast<std::size_t>(r * padded + c);
+        result_.overflowed[i] = overflowed[from];
+        if (as_numbers) {
+          result_.numbers[i] = static_cast<double>(values[from]) * scale;
+        } else {
+          NarrowExact v = NarrowExact::zero();
+          v.negative = values[from] < 0;
+          v.significand = static_cast<formats::UInt128>(std::abs(values[from]));
+          if (v.significand != 0) v.exponent = unit;
+          exact[i] = finish(v, i);
+        }
+      }
+    }
+    if (!as_numbers) deliver(std::move(exact), result_);
+    const IntegerTotals& t = job_.totals;
+    result_.events[Event::product_overflow] = t.product_overflow;
+    result_.events[Event::product_underflow] = t.product_underflow;
+    result_.events[Event::product_inexact] = t.product_inexact;
+    result_.events[Event::sum_overflow] = t.sum_overflow;
+    result_.events[Event::sum_underflow] = t.sum_underflow;
+    result_.events[Event::sum_inexact] = t.sum_inexact;
+    result_.events[Event::swamped] = t.swamped;
+    result_.max_abs_product = in_units(largest_product_, product_unit_);
+    for (int i = 0; i < plan_.level_count; ++i)
+      result_.max_abs_partial = std::max(result_.max_abs_partial, in_units(t.largest[i], plan_.sum_unit[i]));
+  }
+
+  static double in_units(Int128 magnitude, int unit) {
+    NarrowExact x = NarrowExact::zero();
+    x.significand = static_cast<formats::UInt128>(magnitude);
+    if (magnitude != 0) x.exponent = unit;
+    return to_double(x);
+  }
+
+  const IntegerLanes& lanes_;
+  const Datapath& datapath_;
+  const Tile& tile_;
+  TileResult& result_;
+  IntegerPlan plan_;
+  IntegerJob job_;
+  Int128 largest_product_ = 0;
+  int product_unit_ = 0;
+  std::vector<std::int64_t> initial_, terms_;
+  std::vector<std::int32_t> slack_;
+};
+
+class IntegerExecutor final : public Executor {
+ public:
+  explicit IntegerExecutor(Isa isa) : lanes_(lanes_for(isa)), name_("integer_" + std::string(name_of(isa))) {}
+  [[nodiscard]] std::string_view name() const override { return name_; }
+  [[nodiscard]] std::string_view meaning() const override { return "fixed-point sums in 32-bit and 64-bit lanes, outputs side by side"; }
+
+  [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
+    std::string reason = unknown_to_integers(datapath);
+    if (!reason.empty()) return reason;
+    if (facts.a.nonfinite || facts.b.nonfinite) return "infinities or NaN among the operands";
+    const auto width = [](const OperandFacts& x) { return x.precision == 0 ? 0 : x.highest - x.lowest + 1; };
+    if (width(facts.a) > 61 || width(facts.b) > 61 || facts.a.precision > 53 || facts.b.precision > 53)
+      return "operands of more than 61 bits";
+    const int product = std::min(width(facts.a) + width(facts.b), 100);
+    const IntegerBounds bounds{.product_unit = facts.a.lowest + facts.b.lowest,
+                               .product = Int128{1} << product,
+                               .chain = (Int128{1} << product) * std::min<std::int64_t>(std::max<std::int64_t>(facts.k, 1), 1 << 20),
+                               .terms = facts.k,
+                               .has_initial = facts.has_accumulator};
+    if (facts.k > 1 << 20) return "more than 2^20 terms";
+    return plan_integers(datapath, bounds).reason;
+  }
+
+  void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override {
+    result = {};
+    if (!tile.watch_tiny && IntegerRun(lanes_, datapath, tile, result).run()) return;
+    run_interpreter(datapath, tile, result);
+  }
+
+ private:
+  const IntegerLanes& lanes_;
+  std::string name_;
+};
+
+}  // namespace
+
+const Executor& integer_kernel(Isa isa) {
+  static const IntegerExecutor baseline(Isa::baseline);
+  static const IntegerExecutor avx2(Isa::avx2);
+  static const IntegerExecutor avx512(Isa::avx512);
+  switch (isa) {
+    case Isa::baseline: return baseline;
+    case Isa::avx2: return avx2;
+    case Isa::avx512: return avx512;
+  }
+  return baseline;
+}
+
+}  // namespace accsim::sim::kernels

@@ -1,0 +1,122 @@
+// Executors against OpenBLAS: each benchmark alternates a kernel and sgemm (one thread, same shape) and reports medians of CPU time and
+// their ratio, sgemm's rate over the kernel's.
+#include <benchmark/benchmark.h>
+#include <cblas.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <random>
+
+#include "sim/datapath_toml.h"
+#include "sim/executor.h"
+#include "sim/operand_facts.h"
+
+extern "C" void openblas_set_num_threads(int);
+
+namespace {
+
+using namespace accsim::sim;
+
+double cpu_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+double median(std::vector<double> x) {
+  std::nth_element(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2), x.end());
+  return x[x.size() / 2];
+}
+
+/// Standard normal numbers in the operand's format; integers fill the format's range as quantization by the largest value does.
+std::vector<double> operand(const Operand& o, std::int64_t count, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<double> normal(0, 1);
+  const bool is_fixed = o.format && o.format->as_fixed() != nullptr;
+  const double scale = is_fixed ? to_double(limits(*o.format).max_finite) / 4.5 : 1.0;
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (double& x : values) {
+    x = static_cast<double>(static_cast<float>(scale * normal(generator)));
+    if (o.format) x = to_double(round(accsim::formats::from_double<accsim::formats::UInt128>(x), *o.format, o.rounding).value);
+  }
+  return values;
+}
+
+void kernel(benchmark::State& state, const Datapath& datapath, const Executor* executor, std::int64_t m, std::int64_t n, std::int64_t k) {
+  const std::vector<double> a = operand(datapath.a, m * k, 1);
+  const std::vector<double> b = operand(datapath.b, n * k, 2);
+  std::vector<std::int64_t> output_index(static_cast<std::size_t>(m * n));
+  for (std::size_t i = 0; i < output_index.size(); ++i) output_index[i] = static_cast<std::int64_t>(i);
+  Tile tile;
+  tile.rows = m;
+  tile.columns = n;
+  tile.k = k;
+  tile.a = a;
+  tile.b = b;
+  tile.output_index = output_index;
+  const auto emin = [](const Operand& o) {
+    return !o.format ? -126 : o.format->as_float() != nullptr ? limits(*o.format).emin : -(1 << 24);
+  };
+  tile.a_emin = emin(datapath.a);
+  tile.b_emin = emin(datapath.b);
+  const LayerFacts facts{
+      .a = operand_facts(Values(a)), .b = operand_facts(Values(b)), .k = k, .a_emin = tile.a_emin, .b_emin = tile.b_emin};
+  if (const std::string reason = executor->refusal(datapath, facts); !reason.empty()) {
+    state.SkipWithError(reason.c_str());
+    return;
+  }
+  const std::vector<float> x(a.begin(), a.end());
+  const std::vector<float> y(b.begin(), b.end());
+  std::vector<float> z(static_cast<std::size_t>(m * n));
+  std::vector<double> sgemm, simulated;
+  for (auto _ : state) {
+    double start = cpu_seconds();
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1.0F, x.data(),
+                static_cast<int>(k), y.data(), static_cast<int>(k), 0.0F, z.data(), static_cast<int>(n));
+    sgemm.push_back(cpu_seconds() - start);
+    start = cpu_seconds();
+    TileResult result;
+    executor->run(datapath, tile, result);
+    simulated.push_back(cpu_seconds() - start);
+    state.SetIterationTime(simulated.back());
+  }
+  const auto macs = static_cast<double>(m * n * k);
+  state.counters["GMAC/s"] = macs / median(simulated) * 1e-9;
+  state.counters["sgemm"] = macs / median(sgemm) * 1e-9;
+  state.counters["ratio"] = median(simulated) / median(sgemm);
+}
+
+void add(const std::string& label, const std::string& acc, const DatapathOverrides& overrides = {}) {
+  const Datapath datapath = find_datapath(acc, overrides);
+  for (const Executor* executor : executors()) {
+    if (executor == executors().front()) continue;
+    const LayerFacts any{.a = {8, 0, 7, false}, .b = {8, 0, 7, false}, .k = 1024, .a_emin = -14, .b_emin = -14};
+    if (!executor->refusal(datapath, any).empty()) continue;
+    benchmark::RegisterBenchmark((label + "/" + std::string(executor->name())).c_str(),
+                                 [datapath, executor](benchmark::State& state) { kernel(state, datapath, executor, 256, 256, 1024); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  openblas_set_num_threads(1);
+  const auto width = [](int w, const char* overflow) {
+    DatapathOverrides o;
+    o.set = {"reduction.0.format=int" + std::to_string(w), std::string("reduction.0.overflow=") + overflow};
+    return o;
+  };
+  add("int8_18bit_saturate", "int16_saturate", width(18, "saturate"));
+  add("int8_18bit_wrap", "int16_wrap", width(18, "wrap"));
+  add("int8_int32", "int32");
+  add("axe", "axe");
+  for (const char* name :
+       {"ampere_fp16_fp32", "hopper_fp16_fp32", "hopper_fp8_fp32", "ampere_fp16_fp16", "ampere_bf16_fp32", "deepseek_v3", "kulisch"})
+    add(name, name);
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
