@@ -91,6 +91,8 @@ class Prover {
     if (format.as_float() == nullptr) return refuse(name + ": " + format.name + " is no binary float");
     const Limits l = limits(format);
     if (!l.is_signed || !l.has_zero) return refuse(name + ": " + format.name + " has no sign or no zero");
+    if (overflow_of(spec, format) == formats::Overflow::nan && !l.has_nan)
+      return refuse(name + ": overflow to NaN in " + format.name + ", which has none");
     if (l.precision < 2) return refuse(name + ": " + format.name + " has no fraction bit");
     const int drop = lane_.precision - l.precision;
     int needed = 1;
