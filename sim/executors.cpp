@@ -17,6 +17,9 @@ std::span<const Executor* const> executors() {
     for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
       if (kernels::host_has(isa)) list.push_back(&kernels::integer_kernel(isa));
     }
+    for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
+      if (kernels::host_has(isa)) list.push_back(&kernels::fused_sum_kernel(isa));
+    }
     return list;
   }();
   return all;

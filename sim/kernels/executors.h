@@ -8,5 +8,7 @@ namespace accsim::sim::kernels {
 
 /// Fixed-point sums: sequential, tree and interleaved levels.
 const Executor& integer_kernel(Isa isa);
+/// Matrix units: a fused_sum with an accumulator innermost, whatever above it.
+const Executor& fused_sum_kernel(Isa isa);
 
 }  // namespace accsim::sim::kernels

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <memory>
 
 #include "sim/kernels/executors.h"
 #include "sim/kernels/integer_plan.h"
 #include "sim/kernels/isa.h"
+#include "sim/kernels/lane_memory.h"
 #include "sim/kernels/packed_integers.h"
 
 namespace accsim::sim::kernels {
@@ -28,24 +28,6 @@ const IntegerLanes& lanes_for(Isa isa) {
   }
   return integer_lanes_baseline();
 }
-
-/// Memory for vectors, aligned as they are.
-template <class T>
-class Aligned {
- public:
-  explicit Aligned(std::int64_t count)
-      : data_(static_cast<T*>(
-            std::aligned_alloc(64, (static_cast<std::size_t>(std::max<std::int64_t>(count, 1)) * sizeof(T) + 63) / 64 * 64))) {
-    if (data_ == nullptr) throw std::bad_alloc();
-  }
-  [[nodiscard]] T* data() const { return data_.get(); }
-
- private:
-  struct Free {
-    void operator()(T* p) const { std::free(p); }
-  };
-  std::unique_ptr<T, Free> data_;
-};
 
 /// One tile on its way through the lanes.
 class IntegerRun {
@@ -178,8 +160,8 @@ class IntegerRun {
       const auto first = static_cast<std::uint32_t>(element(x, line, 2 * w)) & 0xFFFFU;
       return static_cast<std::int32_t>(first | static_cast<std::uint32_t>(element(x, line, 2 * w + 1)) << 16);
     };
-    const Aligned<T> rows(tile_.rows * static_cast<std::int64_t>(count));
-    const Aligned<T> columns(job_.panels * job_.words * lanes);
+    const LaneMemory<T> rows(tile_.rows * static_cast<std::int64_t>(count));
+    const LaneMemory<T> columns(job_.panels * job_.words * lanes);
     T* out = rows.data();
     for (std::int64_t r = 0; r < tile_.rows; ++r) {
       if (job_.loop == IntegerLoop::pairs) {
@@ -201,7 +183,7 @@ class IntegerRun {
       }
     }
     const std::int64_t padded = job_.panels * lanes;
-    const Aligned<char> scratch(plan_.scratch * lanes_.vector_bytes);
+    const LaneMemory<char> scratch(plan_.scratch * lanes_.vector_bytes);
     std::vector<std::int64_t> values(static_cast<std::size_t>(tile_.rows * padded));
     std::vector<char> overflowed(values.size());
     std::vector<std::int64_t> initial;

@@ -125,9 +125,22 @@ Finish::Finish(const Datapath& datapath, const Tile& tile) : tile_(tile), conver
   if (datapath.output.format) output_.emplace(*datapath.output.format, datapath.output.rounding);
 }
 
-NarrowExact Finish::operator()(NarrowExact value, std::size_t i) const {
+NarrowExact Finish::operator()(const NarrowExact& value, std::size_t i) const {
+  try {
+    return finished(value, i);
+  } catch (const formats::DoesNotFit&) {
+    return narrowed(finished(widened(value), i));
+  }
+}
+
+template <class U>
+formats::BasicExact<U> Finish::finished(formats::BasicExact<U> value, std::size_t i) const {
   if (last_) {
-    const NarrowExact c = tile_.accumulator.empty() ? NarrowExact::zero() : tile_.accumulator[i];
+    formats::BasicExact<U> c = formats::BasicExact<U>::zero();
+    if (!tile_.accumulator.empty()) {
+      if constexpr (std::is_same_v<U, formats::UInt128>) c = tile_.accumulator[i];
+      else c = widened(tile_.accumulator[i]);
+    }
     value = (*last_)(sum(value, c, last_->zero_sum_is_negative())).value;
   }
   if (output_) value = converted(conversion_, *output_, value, 0);

@@ -46,9 +46,12 @@ class Finish {
   Finish(const Datapath& datapath, const Tile& tile);
   [[nodiscard]] bool needed() const { return last_ || output_.has_value(); }
   /// Of output i.
-  [[nodiscard]] formats::NarrowExact operator()(formats::NarrowExact value, std::size_t i) const;
+  [[nodiscard]] formats::NarrowExact operator()(const formats::NarrowExact& value, std::size_t i) const;
 
  private:
+  template <class U>
+  [[nodiscard]] formats::BasicExact<U> finished(formats::BasicExact<U> value, std::size_t i) const;
+
   const Tile& tile_;
   std::optional<formats::Rounder> last_, output_;
   const OutputConversion& conversion_;

@@ -5,7 +5,11 @@
 #include <cstdint>
 
 #if defined(__x86_64__)
+// GCC 12 warns of its own undefined pass-through operands (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 namespace accsim::sim::kernels::ACCSIM_ISA {

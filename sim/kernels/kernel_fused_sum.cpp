@@ -1,0 +1,117 @@
+// Executors of matrix units: an innermost level that sums aligned, cut products and its accumulator; what stands above it is the
+// interpreter's own code on the sums that are handed up.
+//
+// The proof.
+// - Operands are significand * 2^(e - f), |significand| < 2^(f + 1), e the exponent that aligns them. Shifted left together by
+//   F - fa - fb (or, where that is negative, the distance of each product grows by as much: `base`), a product is an integer below 2^30 of
+//   the unit 2^(ea + eb - F - base): two 16-bit factors. With E the issue's largest exponent, the cut drops its last E + base - ea - eb
+//   bits: a shift of the magnitude (rz) or of the number (rd), by 31 where it is more, which leaves the same.
+// - `flush` cut products fit 32 bits; their sums are added in binary64, where integers below 2^53 are exact. The accumulator times 2^(F -
+// E)
+//   is exact in binary64 (a power of two, and no exponent near the ends), and its cut is a conversion to an integer below 2^30.
+// - The total times 2^(E - F) is thus exact in binary64, and rounding its bits to the format's precision is rz (a mask) or rne (half a unit
+//   less one, plus the last kept bit, then the mask). That holds between the smallest normal and the largest finite value, and for zero;
+//   other lanes (subnormal or overflowing sums, accumulators or operands that are not finite, an accumulator of -0) are done by the
+//   interpreter's level, one issue at a time.
+// - Inexact: the delivered value is a multiple of 2^(E - F), so it differs from the uncut sum wherever the parts cut off do not add up to
+//   such a multiple. Their sum modulo 2^(E - F) is kept in units of 2^-32 of it, exact while no nonzero product or accumulator lies more
+//   than 31 (30) bits lower. Where it is nonzero the result is inexact; where nothing was cut, inexact is that of the rounding; what is
+//   left, cuts that cancel and far addends, is the interpreter's.
+// - A zero addend counts with zero_exponent. Where that is not above any exponent that a nonzero addend can have, it changes nothing.
+#include <algorithm>
+
+#include "sim/kernels/executors.h"
+#include "sim/kernels/fused_sum_run.h"
+#include "sim/kernels/packed_integers.h"
+
+namespace accsim::sim::kernels {
+namespace {
+
+using formats::Rounding;
+
+const FusedLanes& lanes_for(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::avx2: return fused_lanes_avx2();
+    case Isa::avx512: return fused_lanes_avx512();
+#else
+    case Isa::avx2:
+    case Isa::avx512:
+#endif
+    case Isa::baseline: break;
+  }
+  return fused_lanes_baseline();
+}
+
+std::string unknown_to_fused_sums(const Datapath& d) {
+  if (const std::string_view key = matrix_unit_key(d); !key.empty()) return "the key " + std::string(key);
+  if (d.a.block || d.b.block) return "operands with block scales";
+  if (has_unknown_keys(d.product) || has_unknown_keys(d.levels.front())) return "a key that this kernel does not know";
+  const Level& level = d.levels.front();
+  if (level.kind != LevelKind::fused_sum || !level.with_accumulator || !level.terms) return "fused_sum with an accumulator only";
+  if (level.normalize_products) return "no normalised products";
+  if (d.product.format) return "no rounded products";
+  if (level.rounding.mode != Rounding::rz && level.rounding.mode != Rounding::rne) return "sums rounded by rz or rne only";
+  if (level.format.as_float() == nullptr || level.rounded_format().as_float() == nullptr) return "sums in floats only";
+  const formats::Limits held = formats::limits(level.format);
+  const formats::Limits rounded = formats::limits(level.rounded_format());
+  if (held.precision > 53 || rounded.precision < 2 || !rounded.is_signed) return "sums of 2 to 53 bits only";
+  if (held.emin < -exponent_limit || log2_floor(held.max_finite) > exponent_limit) return "sums with exponents beyond +/-400";
+  if (level.fraction_bits > 29) return "at most 29 fraction bits";
+  if (level.zero_exponent && std::abs(*level.zero_exponent) > exponent_limit) return "a zero_exponent beyond +/-400";
+  for (const Level& l : d.levels) {
+    if (l.rounding.mode == Rounding::sr) return "no stochastic rounding";
+  }
+  return unknown_to_finish(d);
+}
+
+class FusedExecutor final : public Executor {
+ public:
+  explicit FusedExecutor(Isa isa) : isa_(isa), name_("fused_sum_" + std::string(name_of(isa))) {}
+  [[nodiscard]] std::string_view name() const override { return name_; }
+  [[nodiscard]] std::string_view meaning() const override {
+    return "matrix units: fused sums of aligned, cut products in lanes of outputs";
+  }
+
+  [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
+    std::string reason = unknown_to_fused_sums(datapath);
+    if (!reason.empty()) return reason;
+    const auto fraction = [](const OperandFacts& x, int emin) {
+      return x.precision == 0 ? 0 : std::max(x.precision - 1, std::max(emin, -operand_exponent_limit) - x.lowest);
+    };
+    const auto in_range = [](const OperandFacts& x, int emin) {
+      return x.precision == 0 ||
+             (x.highest <= operand_exponent_limit && x.lowest >= -operand_exponent_limit && emin <= operand_exponent_limit);
+    };
+    if (!in_range(facts.a, facts.a_emin) || !in_range(facts.b, facts.b_emin)) return "operands with exponents beyond +/-200";
+    if (!shifts_for(datapath.levels.front().fraction_bits, fraction(facts.a, facts.a_emin), fraction(facts.b, facts.b_emin)))
+      return "operands of too many bits for 16-bit factors";
+    return {};
+  }
+
+  void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override {
+    result = {};
+    if (!tile.watch_tiny && run_fused_sum(lanes_for(isa_), datapath, tile, result)) return;
+    run_interpreter(datapath, tile, result);
+  }
+
+ private:
+  Isa isa_;
+  std::string name_;
+};
+
+}  // namespace
+
+const Executor& fused_sum_kernel(Isa isa) {
+  static const FusedExecutor baseline(Isa::baseline);
+  static const FusedExecutor avx2(Isa::avx2);
+  static const FusedExecutor avx512(Isa::avx512);
+  switch (isa) {
+    case Isa::baseline: return baseline;
+    case Isa::avx2: return avx2;
+    case Isa::avx512: return avx512;
+  }
+  return baseline;
+}
+
+}  // namespace accsim::sim::kernels

@@ -1,0 +1,69 @@
+// What the fused-sum kernel's proof hands to its lanes: plain data.
+#pragma once
+
+#include <cstdint>
+
+namespace accsim::sim::kernels {
+
+/// What the interpreter makes of one issue of one output.
+struct IssueOutcome {
+  double value = 0;
+  double partial = 0;  ///< largest magnitude of its exact sums
+  std::int64_t overflow = 0, underflow = 0, inexact = 0, invalid = 0;
+};
+
+/// Exponent of a zero operand: no sum of it with another reaches that of a nonzero product.
+constexpr std::int32_t zero_operand = -(1 << 20);
+/// Of products and accumulators that are not zero, exponents lie well inside +/- this.
+constexpr std::int32_t exponent_limit = 400;
+
+/// A tile in lanes of 32 bits. An operand is significand * 2^(exponent - fraction bits), with a subnormal's exponent that of the smallest
+/// normal; significands are shifted left so that products have `fraction_bits - base` fraction bits. Columns stand in panels.
+struct FusedJob {
+  std::int64_t rows = 0, panels = 0, k = 0;
+  std::int64_t issue = 0;             ///< terms of one issue
+  std::int64_t issues_in_sum = 0;     ///< issues before the sum is handed up
+  std::int64_t issues = 0, sums = 0;  ///< of an output
+  std::int64_t flush = 0;             ///< products whose sums, and what is cut off them, fit 32 bits
+  int window = 0;                     ///< bits below the last place kept that are held of what is cut off
+  const std::int32_t* a = nullptr;    ///< rows x k: significands in the low 16 bits
+  const std::int32_t* b = nullptr;    ///< panels x k x lanes: the same
+  const std::int32_t* a_exponents = nullptr;
+  const std::int32_t* b_exponents = nullptr;
+  const std::int32_t* a_least = nullptr;  ///< rows x issues: the smallest exponent of a nonzero operand
+  const std::int32_t* b_least = nullptr;  ///< panels x issues x lanes
+  const std::int32_t* a_odd = nullptr;    ///< rows x issues: all ones where an operand is not finite
+  const std::int32_t* b_odd = nullptr;
+  const double* initial = nullptr;  ///< rows x (panels * lanes), or none
+
+  int fraction_bits = 0;  ///< of the level
+  int base = 0;           ///< fraction bits of a product beyond those
+  bool floors = false;    ///< align = rd
+  bool zeros_count = false;
+  std::int32_t zero_exponent = 0;
+  int accumulator_emin = 0;
+  int precision = 0;  ///< that sums are rounded to
+  bool to_nearest = false;
+  std::int64_t min_normal = 0, max_finite = 0;  ///< of the format, as bits of binary64
+
+  /// Does one issue of one lane exactly, for what the lanes do not cover.
+  void (*slow)(void* context, std::int64_t row, std::int64_t column, std::int64_t issue, double accumulator,
+               IssueOutcome& outcome) = nullptr;
+  void* context = nullptr;
+
+  double* values = nullptr;    ///< sums x rows x (panels * lanes)
+  char* overflowed = nullptr;  ///< rows x (panels * lanes)
+  std::int64_t columns = 0;    ///< that are not padding
+  std::int64_t overflow = 0, underflow = 0, inexact = 0, invalid = 0;
+  double partial = 0;
+};
+
+struct FusedLanes {
+  int lanes;
+  void (*run)(FusedJob& job);
+};
+const FusedLanes& fused_lanes_baseline();
+const FusedLanes& fused_lanes_avx2();
+const FusedLanes& fused_lanes_avx512();
+
+}  // namespace accsim::sim::kernels

@@ -1,0 +1,11 @@
+#define ACCSIM_ISA avx2
+#include "sim/kernels/kernel_fused_sum_lanes.h"
+
+namespace accsim::sim::kernels {
+
+const FusedLanes& fused_lanes_avx2() {
+  static constexpr FusedLanes lanes{avx2::fused_lanes, avx2::run};
+  return lanes;
+}
+
+}  // namespace accsim::sim::kernels

@@ -1,0 +1,11 @@
+#define ACCSIM_ISA baseline
+#include "sim/kernels/kernel_fused_sum_lanes.h"
+
+namespace accsim::sim::kernels {
+
+const FusedLanes& fused_lanes_baseline() {
+  static constexpr FusedLanes lanes{baseline::fused_lanes, baseline::run};
+  return lanes;
+}
+
+}  // namespace accsim::sim::kernels

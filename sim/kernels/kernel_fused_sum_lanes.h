@@ -1,0 +1,270 @@
+// The fused-sum kernel's loops: lanes are outputs. An issue is two passes over its terms: the largest exponent, then the cut products.
+// Compiled once per instruction set.
+#pragma once
+
+#include "sim/kernels/kernel_fused_sum.h"
+#include "sim/kernels/vector_halves.h"
+
+namespace accsim::sim::kernels::ACCSIM_ISA {
+
+constexpr int fused_lanes = lanes_of<std::int32_t>;
+constexpr int half_lanes = lanes_of<std::int64_t>;
+
+/// 2^e in every lane, -1022 <= e <= 1023.
+inline F64 power_of_two(I64 e) { return reinterpret_cast<F64>((e + 1023) << 52); }
+
+/// The products of one issue, cut and summed.
+struct CutProducts {
+  Pair<F64> sum{};      ///< as the level cuts
+  Pair<F64> floored{};  ///< each cut down
+  Pair<F64> rest{};     ///< what cutting down took off, in units of 2^-window of the last place kept
+};
+
+/// `place`: the exponent of each lane's largest plus base, so that a product's distance is place - its exponent.
+template <bool floors>
+CutProducts cut_products(const FusedJob& job, const std::int32_t* a, const std::int32_t* a_exponents, const I32* b, const I32* b_exponents,
+                         std::int64_t terms, I32 place) {
+  const int window = job.window;
+  CutProducts result;
+  for (std::int64_t first = 0; first < terms; first += job.flush) {
+    const std::int64_t last = first + job.flush < terms ? first + job.flush : terms;
+    I32 sum{};
+    I32 floored{};
+    I32 rest{};
+    for (std::int64_t t = first; t < last; ++t) {
+      const I32 p = multiply_add_pairs(b[t], I32{} + a[t]);
+      const I32 distance = smaller((place - a_exponents[t]) - b_exponents[t], I32{} + window);
+      const I32 kept_bits = (I32{} - 1) << distance;
+      rest += (p & ~kept_bits) << (window - distance);
+      floored += p >> distance;
+      if constexpr (!floors) sum += (p + ((p >> 31) & ~kept_bits)) >> distance;
+    }
+    result.floored = plus(result.floored, to_double(floored));
+    result.rest = plus(result.rest, to_double(rest));
+    if constexpr (!floors) result.sum = plus(result.sum, to_double(sum));
+  }
+  if constexpr (floors) result.sum = result.floored;
+  return result;
+}
+
+/// True in lanes where a nonzero product lies so far below that what is taken off it is not held.
+inline I32 far_products(const FusedJob& job, const std::int32_t* a, const std::int32_t* a_exponents, const I32* b, const I32* b_exponents,
+                        std::int64_t terms, I32 place) {
+  I32 far{};
+  for (std::int64_t t = 0; t < terms; ++t) {
+    const I32 p = multiply_add_pairs(b[t], I32{} + a[t]);
+    far |= ((place - a_exponents[t]) - b_exponents[t] > job.window) & (p != 0);
+  }
+  return far;
+}
+
+/// An accumulator's share, as that of products; `far` where what is taken off is not held.
+struct CutAccumulator {
+  Pair<F64> value{};      ///< as the level cuts
+  Pair<F64> truncated{};  ///< cut toward zero
+  Pair<F64> rest{};       ///< what that took off
+  I32 far{};
+};
+
+template <bool floors>
+CutAccumulator cut_accumulator(const FusedJob& job, Pair<F64> accumulator, Pair<I64> shift) {
+  const Pair<F64> scaled{accumulator.low * power_of_two(shift.low), accumulator.high * power_of_two(shift.high)};
+  const I32 toward_zero = to_integer(scaled);
+  CutAccumulator result;
+  result.truncated = to_double(toward_zero);
+  result.value = result.truncated;
+  if constexpr (floors) {
+    const I32 below = narrow({scaled.low < result.value.low, scaled.high < result.value.high});
+    result.value = to_double(toward_zero + below);
+  }
+  // The difference is exact: it is what the truncation took off, with the accumulator's sign.
+  const auto units = static_cast<double>(1 << job.window);
+  result.rest = Pair<F64>{(scaled.low - result.truncated.low) * units, (scaled.high - result.truncated.high) * units};
+  const Pair<F64> held = to_double(to_integer(result.rest));
+  result.far = narrow({held.low != result.rest.low, held.high != result.rest.high});
+  return result;
+}
+
+/// A rounded sum; `odd` where the interpreter has to do it.
+struct RoundedSum {
+  F64 value;
+  I64 odd;
+};
+
+inline RoundedSum round_sum(const FusedJob& job, F64 x, F64 accumulator) {
+  const int drop = 53 - job.precision;
+  const I64 bits = reinterpret_cast<I64>(x);
+  const I64 sign = bits & static_cast<std::int64_t>(1ULL << 63);
+  const I64 magnitude = bits & static_cast<std::int64_t>(~0ULL >> 1);
+  const std::int64_t mask = (std::int64_t{1} << drop) - 1;
+  I64 r = magnitude;
+  if (job.to_nearest) r += (mask >> 1) + ((magnitude >> drop) & 1);
+  r &= ~mask;
+  RoundedSum result;
+  result.value = reinterpret_cast<F64>(r | sign);
+  result.odd = (magnitude != 0) & (magnitude < job.min_normal);
+  result.odd |= r > job.max_finite;
+  // A zero sum is +0 but for what a -0 in the accumulator may make of it.
+  result.odd |= (magnitude == 0) & (reinterpret_cast<I64>(accumulator) == static_cast<std::int64_t>(1ULL << 63));
+  return result;
+}
+
+inline I64 larger_exponent(F64 x, int emin) {
+  const I64 bits = reinterpret_cast<I64>(x) & static_cast<std::int64_t>(~0ULL >> 1);
+  const I64 exponent = larger((bits >> 52) - 1023, I64{} + emin);
+  return bits == 0 ? I64{} + zero_operand : exponent;
+}
+
+inline I32 exponents(Pair<F64> x, int emin) { return narrow({larger_exponent(x.low, emin), larger_exponent(x.high, emin)}); }
+
+/// One output lane's state between issues.
+struct FusedState {
+  Pair<F64> accumulator{};
+  I32 exponent{};
+  I32 inexact{};
+  Pair<F64> partial{};
+};
+
+/// The lanes that `odd` names, one by one.
+inline void slow_lanes(FusedJob& job, I32 odd, std::int64_t row, std::int64_t panel, std::int64_t issue, Pair<F64> before,
+                       FusedState& state, I32& inexact, Pair<F64>& partial) {
+  for (int lane = 0; lane < fused_lanes; ++lane) {
+    if (odd[lane] == 0) continue;
+    const std::int64_t column = panel * fused_lanes + lane;
+    const bool low = lane < half_lanes;
+    const int at = low ? lane : lane - half_lanes;
+    inexact[lane] = 0;
+    (low ? partial.low : partial.high)[at] = 0;
+    if (column >= job.columns) continue;
+    IssueOutcome outcome;
+    job.slow(job.context, row, column, issue, (low ? before.low : before.high)[at], outcome);
+    (low ? state.accumulator.low : state.accumulator.high)[at] = outcome.value;
+    job.overflow += outcome.overflow;
+    job.underflow += outcome.underflow;
+    job.inexact += outcome.inexact;
+    job.invalid += outcome.invalid;
+    job.partial = outcome.partial > job.partial ? outcome.partial : job.partial;
+    if (outcome.overflow != 0) job.overflowed[row * job.panels * fused_lanes + column] = 1;
+  }
+}
+
+template <bool floors>
+void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t issue, FusedState& state) {
+  const std::int64_t first = issue * job.issue;
+  const std::int64_t terms = first + job.issue < job.k ? job.issue : job.k - first;
+  const std::int32_t* a = job.a + row * job.k + first;
+  const std::int32_t* a_exponents = job.a_exponents + row * job.k + first;
+  const I32* b = reinterpret_cast<const I32*>(job.b) + panel * job.k + first;
+  const I32* b_exponents = reinterpret_cast<const I32*>(job.b_exponents) + panel * job.k + first;
+  const I32* b_least = reinterpret_cast<const I32*>(job.b_least) + panel * job.issues + issue;
+  const I32* b_odd = reinterpret_cast<const I32*>(job.b_odd) + panel * job.issues + issue;
+
+  I32 largest = state.exponent;
+  if (job.zeros_count) {
+    I32 least = state.exponent;
+    for (std::int64_t t = 0; t < terms; ++t) {
+      const I32 e = b_exponents[t] + a_exponents[t];
+      largest = larger(largest, e);
+      least = smaller(least, e);
+    }
+    const I32 counted = larger(largest, I32{} + job.zero_exponent);
+    largest = least < zero_operand / 2 ? counted : largest;
+  } else {
+    for (std::int64_t t = 0; t < terms; ++t) largest = larger(largest, b_exponents[t] + a_exponents[t]);
+  }
+  largest = larger(largest, I32{} - 2 * exponent_limit);  // where all are zeros
+  const I32 place = largest + job.base;
+  const CutProducts products = cut_products<floors>(job, a, a_exponents, b, b_exponents, terms, place);
+  const CutAccumulator c = cut_accumulator<floors>(job, state.accumulator, widen(job.fraction_bits - largest));
+  I32 far = c.far;
+  const I32 perhaps_far = place - (*b_least + job.a_least[row * job.issues + issue]) > job.window;
+  if (any(perhaps_far)) far |= far_products(job, a, a_exponents, b, b_exponents, terms, place);
+
+  const Pair<F64> before = state.accumulator;
+  const Pair<I64> unit = widen(largest - job.fraction_bits);
+  const Pair<F64> scale{power_of_two(unit.low), power_of_two(unit.high)};
+  const Pair<F64> total = plus(products.sum, c.value);
+  const F64 low = total.low * scale.low;
+  const F64 high = total.high * scale.high;
+  const RoundedSum rounded_low = round_sum(job, low, before.low);
+  const RoundedSum rounded_high = round_sum(job, high, before.high);
+  state.accumulator = {rounded_low.value, rounded_high.value};
+
+  // What was taken off in all is a whole number of last places, or the result is inexact.
+  const double last_place = 1.0 / static_cast<double>(1 << job.window);
+  const Pair<F64> rest = plus(products.rest, c.rest);
+  const Pair<F64> places{rest.low * last_place, rest.high * last_place};
+  const Pair<F64> whole = to_double(to_integer(places));
+  const Pair<F64> uncut = plus(plus(products.floored, c.truncated), whole);
+  I32 inexact = narrow({(whole.low != places.low) | (rounded_low.value != uncut.low * scale.low),
+                        (whole.high != places.high) | (rounded_high.value != uncut.high * scale.high)});
+  I32 odd = narrow({rounded_low.odd, rounded_high.odd});
+  odd |= far | *b_odd | job.a_odd[row * job.issues + issue];
+  odd |= state.exponent > exponent_limit;  // an accumulator that is not finite, or about to be
+  Pair<F64> partial{low < 0.0 ? -low : low, high < 0.0 ? -high : high};
+  if (any(odd)) slow_lanes(job, odd, row, panel, issue, before, state, inexact, partial);
+  state.inexact -= inexact;
+  state.partial = {larger(state.partial.low, partial.low), larger(state.partial.high, partial.high)};
+  state.exponent =
+      narrow({larger_exponent(state.accumulator.low, job.accumulator_emin), larger_exponent(state.accumulator.high, job.accumulator_emin)});
+}
+
+inline void fold_partial(FusedJob& job, F64 partial) {
+  for (int lane = 0; lane < half_lanes; ++lane) job.partial = partial[lane] > job.partial ? partial[lane] : job.partial;
+}
+
+/// R rows at once, as each waits for its own accumulator.
+template <bool floors, int R>
+void rows_of_panel(FusedJob& job, std::int64_t row, std::int64_t panel) {
+  const std::int64_t width = job.panels * fused_lanes;
+  FusedState states[R];
+  const auto at = [&](int r) { return (row + r) * width + panel * fused_lanes; };
+  for (int r = 0; r < R; ++r) {
+    FusedState& state = states[r];
+    if (job.initial != nullptr) {
+      for (int lane = 0; lane < half_lanes; ++lane) {
+        state.accumulator.low[lane] = job.initial[at(r) + lane];
+        state.accumulator.high[lane] = job.initial[at(r) + lane + half_lanes];
+      }
+    }
+    state.exponent = exponents(state.accumulator, job.accumulator_emin);
+  }
+  for (std::int64_t sum = 0; sum < job.sums; ++sum) {
+    const std::int64_t first = sum * job.issues_in_sum;
+    const std::int64_t last = first + job.issues_in_sum < job.issues ? first + job.issues_in_sum : job.issues;
+    for (std::int64_t issue = first; issue < last; ++issue) {
+      for (int r = 0; r < R; ++r) one_issue<floors>(job, row + r, panel, issue, states[r]);
+    }
+    for (int r = 0; r < R; ++r) {
+      double* values = job.values + sum * job.rows * width + at(r);
+      for (int lane = 0; lane < half_lanes; ++lane) {
+        values[lane] = states[r].accumulator.low[lane];
+        values[lane + half_lanes] = states[r].accumulator.high[lane];
+      }
+      states[r].accumulator = Pair<F64>{};
+      states[r].exponent = I32{} + zero_operand;
+    }
+  }
+  for (const FusedState& state : states) {
+    for (int lane = 0; lane < fused_lanes; ++lane) job.inexact += state.inexact[lane];
+    fold_partial(job, state.partial.low);
+    fold_partial(job, state.partial.high);
+  }
+}
+
+template <bool floors>
+void run_rows(FusedJob& job) {
+  constexpr int rows = 4;
+  for (std::int64_t panel = 0; panel < job.panels; ++panel) {
+    std::int64_t row = 0;
+    for (; row + rows <= job.rows; row += rows) rows_of_panel<floors, rows>(job, row, panel);
+    for (; row < job.rows; ++row) rows_of_panel<floors, 1>(job, row, panel);
+  }
+}
+
+void run(FusedJob& job) {
+  if (job.floors) run_rows<true>(job);
+  else run_rows<false>(job);
+}
+
+}  // namespace accsim::sim::kernels::ACCSIM_ISA

@@ -1,0 +1,109 @@
+// The fused-sum kernels against the interpreter: random matrix units, operands whose cuts cancel, lie far below or are not finite.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "agreement.h"
+#include "formats/error.h"
+
+namespace {
+
+using namespace accsim;
+using namespace accsim::agreement;
+using formats::Overflow;
+using formats::Rounding;
+using sim::LevelKind;
+
+/// Binary floats of a format, spread over `binades`.
+std::vector<double> operands(Generator& g, std::int64_t count, const formats::Format& format) {
+  const formats::Limits l = formats::limits(format);
+  const formats::Rounder rounder(format, {.mode = Rounding::rne, .stochastic = {}, .overflow = Overflow::saturate, .underflow = {}});
+  const std::int64_t style = between(g, 0, 7);
+  const int binades = static_cast<int>(one_of<std::int64_t>(g, {0, 1, 3, 8, 20, 40}));
+  const int centre = style == 0 ? log2_floor(l.max_finite) : style == 1 ? l.emin : 0;
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double significand = 1.0 + std::ldexp(static_cast<double>(between(g, 0, 1023)), -10);
+    double x = std::ldexp(significand, centre + static_cast<int>(between(g, -binades, 0)));
+    if (between(g, 0, 1) != 0) x = -x;
+    if (style == 2 && i % 2 == 1) x = -values[i - 1];
+    if (style == 3 && between(g, 0, 2) == 0) x = between(g, 0, 1) != 0 ? 0.0 : -0.0;
+    values[i] = to_double(rounder(formats::from_double<formats::UInt128>(x)).value);
+    if (style == 4 && between(g, 0, 40) == 0 && l.has_infinity)
+      values[i] = one_of(g, {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), std::nan("")});
+  }
+  return values;
+}
+
+formats::Format parsed(Generator& g, std::initializer_list<const char*> names) { return formats::parse_format(one_of(g, names)); }
+
+Case random_case(Generator& g) {
+  Case c;
+  sim::Datapath& d = c.datapath;
+  d.name = "random";
+  d.a.format = parsed(g, {"fp16", "bf16", "tf32", "e4m3", "e5m2", "e2m1", "e5m4"});
+  d.b.format = between(g, 0, 2) != 0 ? *d.a.format : parsed(g, {"fp16", "bf16", "e4m3", "e5m2"});
+  c.a_emin = formats::limits(*d.a.format).emin;
+  c.b_emin = formats::limits(*d.b.format).emin;
+  sim::Level l;
+  l.kind = LevelKind::fused_sum;
+  l.with_accumulator = true;
+  l.terms = one_of<std::int64_t>(g, {1, 2, 3, 4, 8, 16, 17, 32, 40});
+  l.fraction_bits = static_cast<int>(one_of<std::int64_t>(g, {2, 7, 13, 20, 23, 24, 25, 29}));
+  l.align = one_of(g, {sim::Align::rz, sim::Align::rz, sim::Align::rd});
+  if (between(g, 0, 2) != 0) l.zero_exponent = static_cast<int>(one_of<std::int64_t>(g, {-133, -132, -21, -5, 3}));
+  l.format =
+      parsed(g, {"fp32", "fp32", "fp16", "bf16", "e4m3", "e5m10:subnormals=off", "e4m7:bias=10,specials=none,subnormals=off", "e8m13"});
+  if (l.format.name == "fp32" && between(g, 0, 3) == 0) l.round_to = formats::parse_format("e8m13");
+  l.rounding.mode = one_of(g, {Rounding::rz, Rounding::rne});
+  l.rounding.overflow = one_of(g, {Overflow::ieee, Overflow::saturate, Overflow::nan});
+  if (between(g, 0, 4) == 0) l.rounding.underflow = formats::Underflow::flush;
+  const bool above = between(g, 0, 3) == 0;
+  if (above) l.issues = between(g, 1, 4);
+  d.levels.push_back(l);
+  if (above) {
+    sim::Level next;
+    next.kind = one_of(g, {LevelKind::sequential, LevelKind::tree});
+    next.format = between(g, 0, 1) != 0 ? formats::parse_format("fp32") : l.format;
+    next.rounding.mode = one_of(g, {Rounding::rne, Rounding::rz});
+    d.levels.push_back(next);
+    d.accumulator.last = between(g, 0, 3) == 0;
+  }
+  c.rows = between(g, 1, 6);
+  c.columns = one_of<std::int64_t>(g, {1, 3, 4, 7, 8, 9, 15, 16, 17});
+  c.k = one_of<std::int64_t>(g, {1, 2, 4, 7, 8, 9, 16, 33, 64, 100});
+  c.a = operands(g, c.rows * c.k, *d.a.format);
+  c.b = operands(g, c.columns * c.k, *d.b.format);
+  if (between(g, 0, 3) == 0) {
+    const formats::Rounder rounder(d.accumulator_format(), d.accumulator_rounding());
+    for (const double x : operands(g, c.rows * c.columns, d.accumulator_format()))
+      c.accumulator.push_back(rounder(formats::from_double<formats::UInt128>(x)).value);
+  }
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("fused-sum kernels give the interpreter's bits and counts on random matrix units") {
+  const char* const factor = std::getenv("ACCSIM_AGREEMENT_FACTOR");
+  const int cases = factor != nullptr ? 400 * std::atoi(factor) : 400;
+  int ran = 0;
+  int valid = 0;
+  for (int seed = 0; seed < cases; ++seed) {
+    CAPTURE(seed);
+    Generator g(static_cast<std::uint64_t>(seed));
+    Case c = random_case(g);
+    try {
+      sim::check_datapath(c.datapath);
+    } catch (const InputError&) {
+      continue;
+    }
+    ++valid;
+    const std::string what = disagreement(c, "fused_sum_", ran);
+    REQUIRE_MESSAGE(what.empty(), what);
+  }
+  MESSAGE(valid << " datapaths, " << ran << " runs of kernels");
+  CHECK(ran > cases / 2);  // a generator whose cases are all refused would test nothing
+}
