@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/vector_file.h"
 #include "formats/error.h"
+#include "formats/round.h"
 #include "formats/value_text.h"
 #include "sim/issue_model.h"
 
@@ -39,6 +40,10 @@ class Check {
       if (compares(what) && !is_there)
         throw InputError(o.vectors + ": header", std::string("no column ") + what, "the columns that --compare names");
     }
+    const bool several = std::any_of(file_.rows.begin(), file_.rows.end(), [](const VectorRow& r) { return r.a.size() > 1; });
+    if (compares("product") && several) throw InputError(o.vectors + ": column product", "rows of several terms", "rows of one term");
+    if (compares("product") && datapath_.product.rounding.mode == formats::Rounding::sr)
+      throw InputError(o.vectors + ": column product", "stochastically rounded products", "acc_out, flags");
     if (compares("product") && !datapath_.product.format)
       throw InputError(o.vectors + ": column product", "products of datapath \"" + datapath_.name + "\" are exact", "acc_out, flags");
     if (!datapath_.a.format || !datapath_.b.format) {
@@ -76,33 +81,42 @@ class Check {
     return models_.emplace(rounding, sim::IssueModel(sim::with_rounding(datapath_, rounding))).first->second;
   }
 
-  static Code code(const char* column, const std::string& text, const Format& format) {
+  static Code code(const std::string& column, const std::string& text, const Format& format) {
     try {
       return formats::parse_code(text, format);
     } catch (const InputError& error) {
-      throw error.inside(std::string("column ") + column);
+      throw error.inside("column " + column);
     }
   }
+
+  [[nodiscard]] bool starts_sequence(std::size_t row) const { return row == 0 || file_.rows[row].seq != file_.rows[row - 1].seq; }
 
   /// Zero at the start of a sequence, else what the file has as the output of the row before (interleaved: `ways` before).
   Code incoming(std::size_t row) {
     const VectorRow& r = file_.rows[row];
+    if (starts_sequence(row)) sequence_start_ = row;
     if (!r.acc_in.empty()) return code("acc_in", r.acc_in, plain().in_format());
-    const bool starts = row == 0 || r.seq != file_.rows[row - 1].seq;
-    if (starts) sequence_start_ = row;
     const auto ways = static_cast<std::size_t>(plain().ways());
-    if (!plain().has_accumulator() || row - sequence_start_ < ways || file_.rows[row - ways].acc_out.empty()) return 0;
-    return code("acc_out", file_.rows[row - ways].acc_out, plain().out_format());
+    if (!plain().has_accumulator() || row - sequence_start_ < ways) return 0;
+    const std::string& before = file_.rows[row - ways].acc_out;
+    if (before.empty() && !compares("acc_out") && !compares("flags")) return 0;
+    if (before.empty()) throw InputError("column acc_in", "nothing, nor an acc_out in row " + std::to_string(row - ways), "one of the two");
+    const Code out = code("acc_out", before, plain().out_format());
+    if (plain().out_format() == plain().in_format()) return out;
+    return encode(formats::round(decode(out, plain().out_format()), plain().in_format(), datapath_.levels.front().rounding).value,
+                  plain().in_format());
   }
 
   bool one_row(std::size_t row, std::int64_t& reported) {
     const VectorRow& r = file_.rows[row];
     sim::IssueModel& model = model_for(r.rm);
-    if (o_.reset_rng == "seq" && row > 0 && r.seq != file_.rows[row - 1].seq) model.reset_generators();
+    if (o_.reset_rng == "seq" && starts_sequence(row)) {
+      for (auto& [rounding, other] : models_) other.reset_generators();
+    }
     std::vector<Code> a;
     std::vector<Code> b;
-    for (const std::string& text : r.a) a.push_back(code("a", text, model.a_format()));
-    for (const std::string& text : r.b) b.push_back(code("b", text, model.b_format()));
+    for (const std::string& text : r.a) a.push_back(code("a" + std::to_string(a.size()), text, model.a_format()));
+    for (const std::string& text : r.b) b.push_back(code("b" + std::to_string(b.size()), text, model.b_format()));
     if (!r.op.empty() && r.op != "add" && r.op != "sub") throw InputError("column op", "\"" + r.op + "\"", "add, sub");
     sim::Issue issue;
     issue.a = a;
@@ -115,8 +129,8 @@ class Check {
     const auto compare = [&](const char* what, const std::string& text, Code found_by_us, const Format& format) {
       const Code in_file = code(what, text, format);
       if (in_file != found_by_us)
-        differences +=
-            std::string("  ") + what + ": expected " + decoded(found_by_us, format) + ", found " + decoded(in_file, format) + "\n";
+        differences += std::string("  ") + what + ": expected " + decoded(in_file, format) + " in the file, found " +
+                       decoded(found_by_us, format) + "\n";
     };
     if (compares("acc_out")) compare("acc_out", r.acc_out, result.accumulator, model.out_format());
     if (compares("product") && result.product) compare("product", r.product, *result.product, *model.product_format());

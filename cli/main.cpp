@@ -44,6 +44,7 @@ int run_program(int argc, char** argv) {
   add_quantize(app, action);
   add_check(app, action);
   add_update(app, action);
+  add_probe(app, action);
   add_completion(app, action);
   try {
     std::vector<std::string> words = arguments(argc, argv);

@@ -45,7 +45,7 @@ struct Product {
   bool operator==(const Product&) const = default;
 };
 
-enum class LevelKind { sequential, tree, interleaved, fused_sum, staged_sum, exact, exponent_bins, sorted, online };
+enum class LevelKind { sequential, tree, interleaved, fused_sum, staged_sum, scaled_sum, exact, exponent_bins, sorted, online };
 enum class Combine { sequential, tree, coalesce };
 enum class Align { rz, rd };
 
@@ -65,6 +65,7 @@ struct Level {
   bool with_accumulator = false;             // fused_sum, exact
   std::optional<int> zero_exponent;          // fused_sum: of a zero addend
   std::optional<int> zero_operand_exponent;  // fused_sum, staged_sum: of a zero operand, and of a zero accumulator
+  std::int64_t group = 0;                    // scaled_sum
   int subsets = 1;                           // staged_sum
   int sum_fraction_bits = 0;                 // staged_sum
   std::optional<int> result_fraction_bits;   // staged_sum

@@ -43,6 +43,33 @@ void check_staged_sum(const std::string& where, const Level& level) {
                      "at most `terms`");
 }
 
+void check_scaled_sum(const std::string& where, const Level& level) {
+  check_fused_sum(where, level);
+  if (level.group < 1) throw InputError(where + ": group", "none given", "the products that are summed before their scales are applied");
+  if (level.terms && *level.terms % level.group != 0) {
+    throw InputError(where + ": group", std::to_string(level.group) + " with terms = " + std::to_string(*level.terms),
+                     "a divisor of `terms`");
+  }
+}
+
+/// The products of a group share their scales, so that these can be applied to their sum.
+void check_scaled_groups(const Datapath& d) {
+  for (std::size_t i = 1; i < d.levels.size(); ++i) {
+    if (d.levels[i].kind == LevelKind::scaled_sum)
+      throw InputError("reduction." + std::to_string(i) + ": kind", "scaled_sum, which sums products", "scaled_sum as the innermost level");
+  }
+  const Level& level = d.levels.front();
+  if (level.kind != LevelKind::scaled_sum) return;
+  if (d.product.format || !d.product.permute.empty())
+    throw InputError("product", d.product.format ? "rounded products" : "permute", "exact products in order under kind = \"scaled_sum\"");
+  for (const Operand* operand : {&d.a, &d.b}) {
+    if (operand->block && operand->block->block % level.group != 0) {
+      throw InputError("reduction.0: group", std::to_string(level.group) + " with blocks of " + std::to_string(operand->block->block),
+                       "a divisor of the operands' blocks");
+    }
+  }
+}
+
 /// What only one kind asks for.
 void check_kind(const std::string& where, const Level& level) {
   const bool has_accumulator = takes_accumulator(level);
@@ -55,6 +82,7 @@ void check_kind(const std::string& where, const Level& level) {
       break;
     case LevelKind::fused_sum: check_fused_sum(where, level); break;
     case LevelKind::staged_sum: check_staged_sum(where, level); break;
+    case LevelKind::scaled_sum: check_scaled_sum(where, level); break;
     case LevelKind::exact:
       if (level.width.has_value() != level.lsb.has_value()) {
         throw InputError(where + (level.width ? ": lsb" : ": width"), "none given", "width and lsb together, or neither");
@@ -154,6 +182,7 @@ bool adds_two_at_a_time(const Level& level) {
     case LevelKind::tree: return level.fan_in == 2;
     case LevelKind::fused_sum:
     case LevelKind::staged_sum:
+    case LevelKind::scaled_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::online: return false;
@@ -168,6 +197,7 @@ void check_datapath(const Datapath& d) {
   if (d.levels.size() > max_levels) throw InputError("reduction", std::to_string(d.levels.size()) + " levels", "at most 11");
   check_operand("operands: a", d.a);
   check_operand("operands: b", d.b);
+  check_scaled_groups(d);
   if (d.flush_subnormals && (d.a.block || d.b.block))
     throw InputError("operands: flush_subnormals", "an operand in a block format", "operands with a scalar format, or as traced");
   if (d.product.range && (d.product.format || d.product.range->as_float() == nullptr)) {
@@ -208,6 +238,7 @@ bool has_issues(LevelKind kind) {
     case LevelKind::tree:
     case LevelKind::fused_sum:
     case LevelKind::staged_sum:
+    case LevelKind::scaled_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::sorted: return true;
@@ -221,6 +252,7 @@ bool takes_accumulator(const Level& level) {
     case LevelKind::interleaved:
     case LevelKind::staged_sum: return true;
     case LevelKind::fused_sum:
+    case LevelKind::scaled_sum:
     case LevelKind::exact: return level.with_accumulator;
     case LevelKind::tree:
     case LevelKind::exponent_bins:

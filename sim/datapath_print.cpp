@@ -41,6 +41,13 @@ void write_level(TomlWriter& w, const Level& l) {
       if (l.zero_operand_exponent) w.line("zero_operand_exponent", std::to_string(*l.zero_operand_exponent));
       w.line("normalize_products", boolean(l.normalize_products));
       break;
+    case LevelKind::scaled_sum:
+      w.line("group", std::to_string(l.group));
+      w.line("fraction_bits", std::to_string(l.fraction_bits));
+      w.string("align", align_names[static_cast<std::size_t>(l.align)]);
+      w.line("with_accumulator", boolean(l.with_accumulator));
+      if (l.zero_exponent) w.line("zero_exponent", std::to_string(*l.zero_exponent));
+      break;
     case LevelKind::staged_sum:
       w.line("fraction_bits", std::to_string(l.fraction_bits));
       w.string("align", align_names[static_cast<std::size_t>(l.align)]);
@@ -73,6 +80,7 @@ std::span<const std::string_view> level_keys(LevelKind kind) {
   static const Keys staged_sum = {
       "issues",     "fraction_bits",       "align", "zero_operand_exponent", "subsets", "sum_fraction_bits", "result_fraction_bits",
       "join_align", "drop_far_accumulator"};
+  static const Keys scaled_sum = {"issues", "group", "fraction_bits", "align", "with_accumulator", "zero_exponent"};
   static const Keys exact = {"issues", "width", "lsb", "with_accumulator"};
   static const Keys exponent_bins = {"issues", "bin_width"};
   static const Keys sorted = {"issues"};
@@ -83,6 +91,7 @@ std::span<const std::string_view> level_keys(LevelKind kind) {
     case LevelKind::interleaved: return interleaved;
     case LevelKind::fused_sum: return fused_sum;
     case LevelKind::staged_sum: return staged_sum;
+    case LevelKind::scaled_sum: return scaled_sum;
     case LevelKind::exact: return exact;
     case LevelKind::exponent_bins: return exponent_bins;
     case LevelKind::sorted: return sorted;

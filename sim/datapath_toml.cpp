@@ -83,6 +83,7 @@ Level read_level(const Table& t) {
   if (const auto e = t.integer("zero_exponent", -(1 << 20), 1 << 20)) l.zero_exponent = static_cast<int>(*e);
   if (const auto e = t.integer("zero_operand_exponent", -(1 << 20), 1 << 20)) l.zero_operand_exponent = static_cast<int>(*e);
   l.normalize_products = t.boolean("normalize_products").value_or(false);
+  l.group = t.integer("group", 1, 1 << 20).value_or(0);
   l.subsets = static_cast<int>(t.integer("subsets", 1, 1 << 20).value_or(1));
   l.sum_fraction_bits = static_cast<int>(t.integer("sum_fraction_bits", 0, 1 << 14).value_or(-1));
   if (const auto f = t.integer("result_fraction_bits", 0, 1 << 14)) l.result_fraction_bits = static_cast<int>(*f);

@@ -75,6 +75,7 @@ class ExactWalk {
       case LevelKind::sorted: return sorted(std::move(part));
       case LevelKind::fused_sum:
       case LevelKind::staged_sum:
+      case LevelKind::scaled_sum:
       case LevelKind::exact:
       case LevelKind::exponent_bins:
       case LevelKind::online: {

@@ -39,7 +39,8 @@ struct Tile {
   int a_emin = 0, b_emin = 0;  ///< exponent of the operands' (a block format's elements') smallest normal, below which exponents do not go
   std::uint64_t seed = 0;
   std::uint32_t layer = 0, pass = 0;
-  bool watch_tiny = false;            ///< fill TileResult::tiny; the interpreter only
+  bool watch_tiny = false;  ///< for IEEE 754's flags: fill TileResult::tiny, count where C is added last too; the interpreter only
+  bool subtract = false;    ///< every product is negated, after its own rounding; the interpreter only
   ArrayGenerators* arrays = nullptr;  ///< where a generator is shared by all outputs
 };
 

@@ -92,8 +92,10 @@ class OutputRun {
       counts_.product.see(p);
       int exponent = 0;
       if (p.is_finite()) {
-        exponent =
-            operand_exponent(a, tile_.a_emin, tile_.a_blocks, row_, k) + operand_exponent(b, tile_.b_emin, tile_.b_blocks, column_, k);
+        exponent = datapath_.levels.front().kind == LevelKind::scaled_sum
+                       ? scale_exponent(tile_.a_blocks, row_, k) + scale_exponent(tile_.b_blocks, column_, k)
+                       : operand_exponent(a, tile_.a_emin, tile_.a_blocks, row_, k) +
+                             operand_exponent(b, tile_.b_emin, tile_.b_blocks, column_, k);
       }
       if (roundings_.range && p.is_finite() && roundings_.range->outside_range(p)) {
         p = BasicExact<U>::infinity(p.negative);
@@ -109,6 +111,7 @@ class OutputRun {
         exponent = p.is_finite() ? exponent_of(p, roundings_.product_emin) : 0;
       }
       counts_.events[Event::invalid] += invalid;
+      if (tile_.subtract) p = negated(p);
       terms.push_back({std::move(p), exponent});
     }
     return terms;
@@ -122,8 +125,13 @@ class OutputRun {
   [[nodiscard]] int operand_exponent(const BasicExact<U>& x, int emin, const BlockScales& blocks, std::int64_t line, std::int64_t k) const {
     if (blocks.block == 0 || x.is_zero()) return exponent_of(x, emin);
     const double element = blocks.elements[static_cast<std::size_t>(line * tile_.k + k)];
-    return exponent_of(formats::from_double<U>(element), emin) +
-           exponent_of(formats::from_double<U>(blocks.scale_at(line, k, tile_.k)), blocks.scale_emin);
+    return exponent_of(formats::from_double<U>(element), emin) + scale_exponent(blocks, line, k);
+  }
+  /// 0 where there is no scale, or where it is zero, as its block then is.
+  [[nodiscard]] int scale_exponent(const BlockScales& blocks, std::int64_t line, std::int64_t k) const {
+    if (blocks.block == 0) return 0;
+    const auto scale = formats::from_double<U>(blocks.scale_at(line, k, tile_.k));
+    return scale.is_nonzero_finite() ? std::max(log2_floor(scale), blocks.scale_emin) : 0;
   }
 
   /// What a unit that flushes makes of an operand: +0 below the smallest normal, of zeros too.
@@ -147,7 +155,14 @@ class OutputRun {
     const Rounder rounder(datapath_.accumulator_format(), datapath_.accumulator_rounding());
     RandomSite random = site(12, datapath_.accumulator_rounding());
     (void)random.next();  // n = 0 is the rounding of C itself
-    return rounder(sum(result, initial(), rounder.zero_sum_is_negative()), random.next()).value;
+    const BasicExact<U> exact = sum(result, initial(), rounder.zero_sum_is_negative());
+    const std::uint32_t bits = random.next();
+    Rounded<U> r = rounder(exact, bits);
+    if (counts_.watch_tiny) {
+      counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
+      if (r.events.inexact) counts_.tiny |= rounder.is_tiny(exact, bits);
+    }
+    return std::move(r.value);
   }
 
   /// C of this output; +0 where there is none.

@@ -103,6 +103,7 @@ class LevelRun {
       case LevelKind::interleaved: return interleaved(part, start);
       case LevelKind::fused_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return fused_sum(issue); });
       case LevelKind::staged_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return staged_sum(issue); });
+      case LevelKind::scaled_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return scaled_sum(issue); });
       case LevelKind::exact:
       case LevelKind::exponent_bins: return issue_after_issue(part, terms, start, [this](Part issue) { return exact_sum(issue); });
       case LevelKind::sorted: return sorted(part);
@@ -270,6 +271,25 @@ class LevelRun {
     if (has_nonfinite(issue)) return exactly_rounded(issue);
     const std::vector<Aligned<U>> all = aligned(issue);
     return rounded_cut_sum(issue, sim::staged_sum<U>(level_, std::span(all).subspan(1), all.front(), emin_));
+  }
+
+  /// Groups of products are summed exactly; a sum is aligned by the exponents of its scales, which are those of its addends, even where it
+  /// cancelled.
+  Value scaled_sum(Part issue) {
+    if (has_nonfinite(issue)) return exactly_rounded(issue);
+    std::vector<Aligned<U>> sums;
+    if (level_.with_accumulator) sums.push_back({issue.front().value, alignment_of(issue.front())});
+    const Part products = issue.subspan(sums.size());
+    const auto group = static_cast<std::size_t>(level_.group);
+    for (std::size_t first = 0; first < products.size(); first += group) {
+      Aligned<U> sum{Value::zero(), level_.zero_exponent};
+      for (const Addend<U>& x : products.subspan(first, std::min(group, products.size() - first))) {
+        if (x.value.is_zero()) continue;
+        sum = {formats::sum(sum.value, x.value), x.exponent};
+      }
+      sums.push_back(std::move(sum));
+    }
+    return rounded_cut_sum(issue, aligned_sum<U>(sums, level_.fraction_bits, level_.align).value);
   }
 
   static bool has_nonfinite(Part issue) {

@@ -1,5 +1,7 @@
 #include "sim/issue_model.h"
 
+#include <algorithm>
+
 #include "formats/error.h"
 #include "formats/round.h"
 #include "sim/executor.h"
@@ -39,6 +41,11 @@ bool invalid_operation(const std::vector<NarrowExact>& products, bool infinity_t
   return signalling || infinity_times_zero || (plus && minus);
 }
 
+/// Overflow gives infinities, so that a NaN is made by an invalid operation alone.
+bool keeps_infinities(const formats::Format& format, const formats::RoundingSpec& spec) {
+  return formats::limits(format).has_infinity && formats::overflow_of(spec, format) == formats::Overflow::ieee;
+}
+
 }  // namespace
 
 IssueModel::IssueModel(const Datapath& datapath) : datapath_(datapath) {
@@ -56,26 +63,50 @@ IssueModel::IssueModel(const Datapath& datapath) : datapath_(datapath) {
   if (formats::underflow_of(datapath_.result_rounding(), datapath_.result_format()) == formats::Underflow::none) {
     throw InputError("reduction.0: underflow", "none, whose values have no codes", "gradual or flush");
   }
+  keeps_infinities_ = keeps_infinities(level.rounded_format(), level.rounding) &&
+                      (!datapath.product.format || keeps_infinities(*datapath.product.format, datapath.product.rounding));
   has_lfsr_ = share(datapath_.product.rounding);
   for (Level& l : datapath_.levels) has_lfsr_ |= share(l.rounding);
   if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding);
 }
 
 IssueResult IssueModel::run(const Issue& issue) {
+  const std::optional<std::int64_t>& terms = datapath_.levels.front().terms;
+  const std::size_t size = issue.a.size();
+  if (has_accumulator() || !terms || size <= static_cast<std::size_t>(*terms)) return one_sum(issue);
+  IssueResult last;  // issues in order, each from nothing
+  unsigned flags = 0;
+  for (std::size_t first = 0; first < size; first += static_cast<std::size_t>(*terms)) {
+    const std::size_t count = std::min(static_cast<std::size_t>(*terms), size - first);
+    Issue part = issue;
+    part.a = issue.a.subspan(first, count);
+    part.b = issue.b.subspan(first, count);
+    last = one_sum(part);
+    flags |= last.flags;
+  }
+  last.flags = flags;
+  return last;
+}
+
+IssueResult IssueModel::one_sum(const Issue& issue) {
   std::vector<Exact> a;
   std::vector<Exact> b;
   std::vector<NarrowExact> products;
   bool infinity_times_zero = false;
   bool signalling = is_signalling(issue.accumulator, in_format());
+  bool nan_operand = false;
+  const bool rounds_products = product_format() && datapath_.product.rounding.mode != formats::Rounding::sr;
   for (std::size_t i = 0; i < issue.a.size(); ++i) {
-    NarrowExact x = decode(issue.a[i], a_format());
+    const NarrowExact x = decode(issue.a[i], a_format());
     const NarrowExact y = decode(issue.b[i], b_format());
     signalling |= is_signalling(issue.a[i], a_format()) || is_signalling(issue.b[i], b_format());
     const bool x_is_zero = x.is_zero() || (datapath_.flush_subnormals && x.is_finite() && log2_floor(x) < emin_of(a_format()));
     const bool y_is_zero = y.is_zero() || (datapath_.flush_subnormals && y.is_finite() && log2_floor(y) < emin_of(b_format()));
     infinity_times_zero |= (x.infinite && y_is_zero) || (x_is_zero && y.infinite);
-    if (issue.subtract) x = negated(x);
-    if (x.infinite || y.infinite) products.push_back(product(x, y));
+    nan_operand |= x.nan || y.nan;
+    NarrowExact p = product(x, y);
+    if (rounds_products) p = formats::round(p, *product_format(), datapath_.product.rounding).value;
+    if (p.infinite) products.push_back(issue.subtract ? negated(p) : p);
     a.push_back(widened(x));
     b.push_back(widened(y));
   }
@@ -98,6 +129,7 @@ IssueResult IssueModel::run(const Issue& issue) {
   tile.a_emin = emin_of(a_format());
   tile.b_emin = emin_of(b_format());
   tile.watch_tiny = true;
+  tile.subtract = issue.subtract;
   tile.arrays = has_lfsr_ ? &generators_ : nullptr;
   TileResult result;
   executors().front()->run(datapath_, tile, result);
@@ -105,12 +137,12 @@ IssueResult IssueModel::run(const Issue& issue) {
   IssueResult r;
   r.accumulator = encode(result.outputs.front(), out_format());
   if (product_format() && issue.a.size() == 1 && !formats::Rounder(*product_format(), datapath_.product.rounding).is_stochastic()) {
-    Exact p = product(a.front(), b.front());
-    if (issue.subtract) p = negated(p);
+    const Exact p = product(a.front(), b.front());
     r.product = encode(narrowed(formats::round(p, *product_format(), datapath_.product.rounding).value), *product_format());
   }
   const EventCounts& e = result.events;
-  if (invalid_operation(products, infinity_times_zero, signalling, c_before)) r.flags |= flag_invalid;
+  const bool nan_from_overflow = result.output(0).nan && !nan_operand && !c_before.nan && keeps_infinities_;
+  if (invalid_operation(products, infinity_times_zero, signalling, c_before) || nan_from_overflow) r.flags |= flag_invalid;
   if (result.overflowed.front() != 0) r.flags |= flag_overflow;
   if (result.tiny.front() != 0) r.flags |= flag_underflow;
   if (e[Event::product_inexact] + e[Event::sum_inexact] != 0) r.flags |= flag_inexact;

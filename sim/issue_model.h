@@ -51,9 +51,12 @@ class IssueModel {
   void reset_generators() { generators_ = {}; }
 
  private:
+  IssueResult one_sum(const Issue& issue);
+
   Datapath datapath_;
   std::int64_t ways_ = 1;
   bool has_lfsr_ = false;
+  bool keeps_infinities_ = false;
   ArrayGenerators generators_;
 };
 

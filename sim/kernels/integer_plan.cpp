@@ -57,6 +57,7 @@ std::string unknown_level(const Level& level) {
       break;
     case LevelKind::fused_sum:
     case LevelKind::staged_sum:
+    case LevelKind::scaled_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::sorted:

@@ -76,6 +76,7 @@ class Prover {
           break;
         case LevelKind::fused_sum:
         case LevelKind::staged_sum:
+        case LevelKind::scaled_sum:
         case LevelKind::exact:
         case LevelKind::exponent_bins:
         case LevelKind::sorted:

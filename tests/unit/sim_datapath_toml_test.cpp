@@ -171,6 +171,33 @@ TEST_CASE("what cannot combine is an error") {
   }
 }
 
+TEST_CASE("keys of matrix units that cannot combine are an error naming the key") {
+  const std::string staged = "[[reduction]]\nkind = \"staged_sum\"\nterms = 4\nfraction_bits = 24\n";
+  const std::string scaled = "[[reduction]]\nkind = \"scaled_sum\"\nterms = 64\nfraction_bits = 35\nformat = \"fp32\"\n";
+  const std::string fused = "[[reduction]]\nkind = \"fused_sum\"\nterms = 4\nfraction_bits = 24\nformat = \"fp32\"\n";
+  const std::pair<std::string, const char*> wrong[] = {
+      {staged + "format = \"fp32\"\n", "sum_fraction_bits"},
+      {staged + "sum_fraction_bits = 32\nformat = \"int32\"\n", "format"},
+      {staged + "sum_fraction_bits = 32\nsubsets = 5\nformat = \"fp32\"\n", "subsets"},
+      {scaled, "group"},
+      {scaled + "group = 5\n", "group"},
+      {"[operands]\na = \"mxfp4:block=24\"\nb = \"mxfp4:block=24\"\n" + scaled + "group = 16\n", "group"},
+      {"[product]\npermute = [1, 0]\n" + scaled + "group = 16\n", "product"},
+      {fp16_level + scaled + "group = 16\n", "kind"},
+      {fused + "zero_exponent = -132\nzero_operand_exponent = -126\n", "zero_operand_exponent"},
+      {"[product]\nformat = \"fp32\"\nrange = \"fp32\"\n" + fp16_level, "range"},
+      {"[product]\nrange = \"int8\"\n" + fp16_level, "range"},
+      {"[operands]\na = \"mxfp4\"\nflush_subnormals = true\n" + fp16_level, "flush_subnormals"},
+      {fp16_level + "[accumulator]\nlevel = 1\n", "level"},
+      {fused + fp16_level + "[accumulator]\nlevel = 0\n", "level"},
+      {fp16_level + "[accumulator]\ninitial = \"last\"\nlevel = 0\n", "level"},
+  };
+  for (const auto& [toml, key] : wrong) {
+    CAPTURE(toml);
+    CHECK(contains(error_of(toml).where(), key));
+  }
+}
+
 TEST_CASE("eleven levels are the most") {
   std::string eleven;
   for (int i = 0; i < 11; ++i) eleven += fp16_level;

@@ -13,6 +13,14 @@ import sys
 import tempfile
 
 
+def built_in(csv_name):
+    """The built-in datapath of a captured unit, and the operand formats that it is given."""
+    gpu, operands, result = csv_name.split('.')[0].split('_')
+    arch = {'v100': 'volta', 'a100': 'ampere', 'l40s': 'ada'}[gpu]
+    is_fp8 = operands in ('e4m3', 'e5m2')
+    return ['%s_%s_%s' % (arch, 'fp8' if is_fp8 else operands, result)] + (['--in', 'ocp_' + operands] if is_fp8 else [])
+
+
 def main():
     accsim, folder = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ''
     if not os.path.exists(os.path.join(folder, 'manifest.tsv')):
@@ -24,12 +32,13 @@ def main():
             plain = os.path.join(scratch, 'vectors.csv')
             with gzip.open(os.path.join(folder, row['csv'])) as packed, open(plain, 'wb') as unpacked:
                 shutil.copyfileobj(packed, unpacked)
-            done = subprocess.run([accsim, 'check', '--acc', os.path.join(folder, row['toml']), '--vectors', plain], stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True, check=False)
-            last = (done.stdout.splitlines() or [''])[-1]
-            ok = done.returncode == 0 and last == '%s of %s rows match' % (row['rows'], row['rows'])
-            print('%s: %s %s' % (row['csv'], last, done.stderr.strip()))
-            passed, failed = passed + ok, failed + (not ok)
+            for datapath in ([os.path.join(folder, row['toml'])], built_in(row['csv'])):
+                done = subprocess.run([accsim, 'check', '--vectors', plain, '--acc', *datapath], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True, check=False)
+                last = (done.stdout.splitlines() or [''])[-1]
+                ok = done.returncode == 0 and last == '%s of %s rows match' % (row['rows'], row['rows'])
+                print('%s as %s: %s %s' % (row['csv'], os.path.basename(datapath[0]), last, done.stderr.strip()))
+                passed, failed = passed + ok, failed + (not ok)
     print('%d passed, %d failed' % (passed, failed))
     return 1 if failed else 0
 

@@ -1,0 +1,177 @@
+"""`accsim check`, sentence by sentence of the contract (section 5). Expected codes and flags are worked out by hand from IEEE 754."""
+
+import os
+
+import harness
+from harness import accsim, case, equal, expect
+
+
+def check(folder, lines, *options):
+    path = os.path.join(folder, "vectors.csv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    return accsim("check", "--vectors", path, *options)
+
+
+def matches(result, good, rows):
+    equal(result.out.splitlines()[-1:], ["%d of %d rows match" % (good, rows)], str(result))
+    equal(result.status, 0 if good == rows else 1, str(result))
+
+
+FP32 = ("--acc", "fp32", "--in", "fp32")
+
+
+@case("the flags of a fused multiply-add are those of IEEE 754")
+def _(folder):
+    matches(check(folder, [
+        "a,b,acc_in,acc_out,flags",
+        "7f7fffff,40000000,00000000,7f800000,05",  # overflow and inexact
+        "00800000,3f000000,00000000,00400000,00",  # an exact subnormal is no underflow
+        "00800001,3f000000,00000000,00400000,03",  # 2^-127 + 2^-150 is tiny and inexact
+        "3f7fffff,00800000,00000000,00800000,03",  # 2^-126 (1 - 2^-24) has 24 bits, so it is tiny, but not among the subnormals
+        "3f800400,007ffc00,00000000,00800000,01",  # 2^-126 (1 - 2^-26) is not tiny: 24 bits round it to 2^-126
+        "7f800001,3f800000,00000000,7fc00000,10",  # a signalling NaN
+        "7fc00000,3f800000,00000000,7fc00000,00",  # a quiet one
+        "3f800000,3f800000,7f800001,7fc00000,10",  # a signalling addend
+        "7f800000,00000000,7fc00000,7fc00000,10",  # infinity times zero, with a NaN addend
+        "7f800000,3f800000,ff800000,7fc00000,10",  # infinity minus infinity
+        "7f800000,3f800000,3f800000,7f800000,00",
+        "3f800000,3f800000,33800000,3f800000,01",  # 1 + 2^-24
+        "3f800000,3f800000,bf800000,00000000,00",  # exact cancellation is +0
+    ], *FP32, "--compare", "acc_out,flags"), 13, 13)
+
+
+@case("the flags of product and sum are or-ed")
+def _(folder):
+    matches(check(folder, ["a,b,acc_in,acc_out,flags,product",
+                           "7f7fffff,40000000,ff800000,7fc00000,15,7f800000",  # the product overflows, and then infinity minus infinity
+                           "3f800001,3f800001,bf800002,00000000,01,3f800002"],  # 1 + 2^-22 + 2^-46 is cut to 1 + 2^-22
+                  *FP32, "--product", "fp32", "--compare", "acc_out,flags,product"), 2, 2)
+
+
+@case("flags count where C is added last")
+def _(folder):
+    matches(check(folder, ["a,b,acc_in,acc_out,flags", "3f800000,3f800000,33800000,3f800000,01"], *FP32, "--set", "accumulator.initial=last",
+                  "--compare", "acc_out,flags"), 1, 1)
+
+
+@case("without acc_in a row takes the acc_out of the row before, and zero at the start of a seq")
+def _(folder):
+    matches(check(folder, ["# 1.0 is 3c00", "a,b,acc_out,seq", "3c00,3c00,3f800000,0", "3c00,3c00,40000000,0", "3c00,3c00,3f800000,1",
+                           "3c00,3c00,40000000,1"], "--acc", "fp16_fp32acc"), 4, 4)
+    # What is recorded counts, not what is right: after a wrong 5 comes 6.
+    matches(check(folder, ["a,b,acc_out", "3c00,3c00,40a00000", "3c00,3c00,40c00000"], "--acc", "fp16_fp32acc"), 1, 2)
+
+
+@case("a given acc_in in one row does not hide the start of its seq from the next")
+def _(folder):
+    matches(check(folder, ["a,b,acc_in,acc_out,seq", "3c00,3c00,,3f800000,0", "3c00,4000,,40000000,0", "3c00,3c00,40000000,40400000,1",
+                           "3c00,3c00,,3f800000,1"],
+                  "--acc", "fp16_fp32acc", "--set", "reduction.0.kind=interleaved", "--set", "reduction.0.ways=2"), 4, 4)
+
+
+@case("for an interleaved level a row takes the acc_out of the row `ways` before")
+def _(folder):
+    matches(check(folder, ["a,b,acc_out,seq", "3c00,3c00,3f800000,0", "3c00,4000,40000000,0", "3c00,3c00,40000000,0", "3c00,4000,40800000,0",
+                           "3c00,3c00,3f800000,1", "3c00,3c00,3f800000,1"],
+                  "--acc", "fp16_fp32acc", "--set", "reduction.0.kind=interleaved", "--set", "reduction.0.ways=2"), 6, 6)
+
+
+@case("without acc_in and without the acc_out of the row before a row is refused")
+def _(folder):
+    result = check(folder, ["a,b,acc_out,flags", "3c00,3c00,,00", "3c00,3c00,40000000,00"], "--acc", "fp16_fp32acc", "--compare", "flags")
+    equal(result.status, 3, str(result))
+    expect("row 1" in result.err and "acc_in" in result.err, result)
+
+
+@case("a row of more terms is several issues, a row of fewer a short one")
+def _(folder):
+    # Ampere, 8 products an issue: 2^24 and -2^24 in one issue with 2^-4 lose it; in the next issue it counts.
+    big, minus_big, small, one = "6c00", "ec00", "2c00", "3c00"  # 4096, -4096, 2^-4, 1
+    columns = ",".join(["a%d" % i for i in range(9)] + ["b%d" % i for i in range(9)] + ["acc_in", "acc_out"])
+    eight_a, eight_b = [big, minus_big] + ["0000"] * 6, [big, big] + ["0000"] * 6
+    lost_a, lost_b = [big, minus_big, small] + ["0000"] * 5, [big, big, small] + ["0000"] * 5
+    matches(check(folder, [columns, ",".join(eight_a + [small] + eight_b + [small] + ["00000000", "3b800000"]),
+                           ",".join(lost_a + [""] + lost_b + [""] + ["00000000", "00000000"]),
+                           ",".join([small] + [""] * 8 + [one] + [""] * 8 + ["3f800000", "3f880000"])], "--acc", "ampere_fp16_fp32"), 3, 3)
+
+
+@case("a row of more terms ends with its last issue where the level keeps nothing")
+def _(folder):
+    columns = ",".join(["a%d" % i for i in range(4)] + ["b%d" % i for i in range(4)] + ["acc_out"])
+    one, two = "3c00", "4000"
+    matches(check(folder, [columns, ",".join([one, one, two, two] + [one] * 4 + ["40800000"])], "--acc", "fp16_fp32acc", "--set",
+                  "reduction.0.kind=tree", "--set", "reduction.0.terms=2"), 1, 1)
+
+
+@case("rm overrides every rounding of its row")
+def _(folder):
+    matches(check(folder, ["a,b,acc_in,acc_out,rm", "3f800000,3f800000,33800000,3f800001,ru", "3f800000,3f800000,33800000,3f800000,",
+                           "3f800000,3f800000,33800000,3f800000,rz"], *FP32), 3, 3)
+    result = check(folder, ["a,b,acc_in,acc_out,rm", "3f800000,3f800000,33800000,3f800001,up"], *FP32)
+    equal(result.status, 3, str(result))
+    expect("row 0" in result.err and "up" in result.err, result)
+
+
+@case("sub negates every product, after its rounding")
+def _(folder):
+    # 1.25 rounded down to e8m1 is 1; the sum is -1. Rounding -1.25 down would give -1.5.
+    matches(check(folder, ["a,b,acc_in,acc_out,product,op", "3d00,3c00,00000000,bf800000,0fe,sub", "3d00,3c00,00000000,3f800000,0fe,add"],
+                  "--acc", "fp16_fp32acc", "--product", "e8m1", "--set", "product.rounding=rd", "--compare", "acc_out,product"), 2, 2)
+    matches(check(folder, ["a0,a1,b0,b1,acc_in,acc_out,op", "3c00,4000,3c00,3c00,00000000,c0400000,sub"], "--acc", "fp16_fp32acc"), 1, 1)
+    equal(check(folder, ["a,b,acc_in,acc_out,op", "3c00,3c00,00000000,3f800000,mul"], "--acc", "fp16_fp32acc").status, 3)
+
+
+@case("unknown columns are ignored with a warning, step without one")
+def _(folder):
+    result = check(folder, ["a,b,acc_out,step,clock", "3c00,3c00,3f800000,7,12"], "--acc", "fp16_fp32acc")
+    matches(result, 1, 1)
+    expect("clock" in result.err and "step" not in result.err, result)
+
+
+@case("the first N rows that differ are reported with operands, expected and found")
+def _(folder):
+    rows = ["a,b,acc_in,acc_out"] + ["3c00,4000,00000000,40400000"] * 3 + ["3c00,4000,00000000,40000000"]
+    result = check(folder, rows, "--acc", "fp16_fp32acc", "--limit", "2")
+    matches(result, 1, 4)
+    expect("row 0" in result.out and "row 1" in result.out and "row 2" not in result.out, result)
+    expect("40400000 (3)" in result.out and "40000000 (2)" in result.out and "3c00 (1)" in result.out, result)
+    matches(check(folder, rows, "--acc", "fp16_fp32acc", "--limit", "0"), 1, 4)
+
+
+@case("--compare product is refused where no product could be compared")
+def _(folder):
+    equal(check(folder, ["a0,a1,b0,b1,acc_in,acc_out,product", "3c00,4000,3c00,3c00,00000000,40400000,0000"], "--acc", "fp16_fp32acc",
+                "--product", "fp16", "--compare", "product").status, 3)
+    equal(check(folder, ["a,b,acc_in,acc_out,product", "3c00,4000,00000000,40000000,4000"], "--acc", "fp16_fp32acc", "--compare",
+                "product").status, 3)
+
+
+@case("an LFSR runs on through the file, and starts anew with each seq where told to")
+def _(folder):
+    # W = 4, galois right, mask 9, seed 1: states 1, 9, 13, 15 (1>>1 ^ 9 = 9, 9>>1 ^ 9 = 13, 13>>1 ^ 9 = 15). r has 4 bits and adds to the first 4
+    # bits of what e8m1 discards of 1 + 3/32 = 1 + 0.0011 of a spacing of 1/2: t = 3; away where 3 + r >= 16: with 13 and 15.
+    options = ("--acc", "fp16_fp32acc", "--set", "reduction.0.format=e8m1", "--rounding",
+               "sr:bits=4,rng=lfsr:width=4,mask=9,seed=1,form=galois,step=right")
+    rows = ["a,b,acc_in,acc_out,seq"] + ["3c60,3c00,000,%s,%d" % row for row in (("0fe", 0), ("0fe", 0), ("0ff", 1), ("0ff", 1))]
+    matches(check(folder, rows, *options), 4, 4)
+    rows[3:] = ["3c60,3c00,000,0fe,1", "3c60,3c00,000,0fe,1"]
+    matches(check(folder, rows, *options, "--reset-rng", "seq"), 4, 4)
+
+
+@case("bad vectors are refused with their row and column")
+def _(folder):
+    for lines, words in ((["a,b,acc_out", "3c00,3c00,3f800000", "3c00,xyz,3f800000"], ("row 1", "column b")),
+                         (["a0,a1,b0,b1,acc_out", "3c00,123456,3c00,3c00,3f800000"], ("row 0", "column a1")),
+                         (["a,b,acc_out", "3c00,3c00"], ("row 0", "cells")), (["a,acc_out", "3c00,3f800000"], ("header", "b")),
+                         (["a,b", "3c00,3c00"], ("header", "acc_out")), ([], ("header",)),
+                         (["a,b,acc_in,acc_out", "3c00,3c00,1ffffffff,3f800000"], ("row 0", "column acc_in"))):
+        result = check(folder, lines, "--acc", "fp16_fp32acc")
+        equal(result.status, 3, str(result))
+        for word in words:
+            expect(word in result.err, word, result)
+    equal(accsim("check", "--acc", "fp16_fp32acc", "--vectors", os.path.join(folder, "none.csv")).status, 3)
+    equal(check(folder, ["a,b,acc_out", "3c00,3c00,3f800000"], "--acc", "fp32").status, 2)  # as traced: no codes
+
+
+harness.main()
