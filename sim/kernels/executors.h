@@ -1,4 +1,4 @@
-// The executors of kernels, by instruction set; only where host_has() it.
+// The executors of kernels; where there is one an instruction set, only where host_has() it.
 #pragma once
 
 #include "sim/executor.h"
@@ -10,5 +10,10 @@ namespace accsim::sim::kernels {
 const Executor& integer_kernel(Isa isa);
 /// Matrix units: a fused_sum with an accumulator innermost, whatever above it.
 const Executor& fused_sum_kernel(Isa isa);
+
+/// One level that rounds an exact sum once; the same code on every machine.
+const Executor& exact_sum_kernel();
+/// One sorted level in fixed point; the same code on every machine.
+const Executor& sorted_kernel();
 
 }  // namespace accsim::sim::kernels

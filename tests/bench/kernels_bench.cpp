@@ -113,8 +113,8 @@ int main(int argc, char** argv) {
   add("int8_18bit_wrap", "int16_wrap", width(18, "wrap"));
   add("int8_int32", "int32");
   add("axe", "axe");
-  for (const char* name :
-       {"ampere_fp16_fp32", "hopper_fp16_fp32", "hopper_fp8_fp32", "ampere_fp16_fp16", "ampere_bf16_fp32", "deepseek_v3", "kulisch"})
+  for (const char* name : {"ampere_fp16_fp32", "hopper_fp16_fp32", "hopper_fp8_fp32", "ampere_fp16_fp16", "ampere_bf16_fp32", "deepseek_v3",
+                           "kulisch", "mgs", "pqs"})
     add(name, name);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
