@@ -10,13 +10,13 @@ namespace {
 class FloatKernel final : public Executor {
  public:
   FloatKernel(Isa isa, std::string_view name, std::string_view meaning, const FloatLanes& lanes32, const FloatLanes& lanes64)
-      : name_(name), meaning_(meaning), set_{lanes32, lanes64, isa != Isa::baseline} {}
+      : name_(name), meaning_(meaning), set_{lanes32, lanes64, {.fma = isa != Isa::baseline, .native = isa == Isa::avx512}} {}
 
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::string_view meaning() const override { return meaning_; }
   [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
-    if (prove_float(datapath, facts, binary32_lanes, set_.has_fma).refusal.empty()) return {};
-    return prove_float(datapath, facts, binary64_lanes, set_.has_fma).refusal;
+    if (prove_float(datapath, facts, binary32_lanes, set_.means).refusal.empty()) return {};
+    return prove_float(datapath, facts, binary64_lanes, set_.means).refusal;
   }
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override { run_float_tile(set_, datapath, tile, result); }
 

@@ -1,7 +1,7 @@
 // The float kernels' general loop: any plan, every event, one lane an output. Included by lane units only.
 #pragma once
 
-#include "sim/kernels/kernel_float_random.h"
+#include "sim/kernels/kernel_float_fast.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
@@ -332,28 +332,48 @@ void run_block(const FloatPlan& plan, FloatBlock& block) {
   run_general<T>(plan, block);
 }
 
+void scan_finite(const double* in, std::int64_t count, FloatScan& found);
+
+/// Straight through, so that it vectorizes; lines with infinities and NaN are done again, one value at a time.
 inline void scan(const double* in, std::int64_t count, FloatScan& found) {
-  constexpr std::uint64_t infinity = 0x7FF0000000000000U;
-  constexpr std::uint64_t fraction = 0xFFFFFFFFFFFFFU;
-  std::uint64_t largest = found.largest;
-  std::uint64_t lowest = found.lowest;
-  std::uint64_t fractions = found.fractions;
-  std::uint64_t nonfinite = 0;
+  constexpr std::int64_t infinity = 0x7FF0000000000000;
+  constexpr std::int64_t fraction = 0xFFFFFFFFFFFFF;
+  std::int64_t largest = 0;
+  std::int64_t lowest = infinity;
+  std::int64_t fractions = 0;
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::uint64_t mag = __builtin_bit_cast(std::uint64_t, in[i]) & ~(std::uint64_t{1} << 63);
+    const std::int64_t mag = __builtin_bit_cast(std::int64_t, in[i]) & 0x7FFFFFFFFFFFFFFF;
     // x minus x without its last significant bit; a power of two is its own last bit.
-    const double without = __builtin_bit_cast(double, (mag & fraction) != 0 ? mag & (mag - 1) : 0);
-    const std::uint64_t low = __builtin_bit_cast(std::uint64_t, __builtin_bit_cast(double, mag) - without);
-    const bool finite = mag < infinity;
-    nonfinite |= finite ? 0U : 1U;
-    largest = finite && mag > largest ? mag : largest;
-    lowest = finite && mag != 0 && low < lowest ? low : lowest;
-    fractions |= finite ? mag & fraction : 0;
+    const std::int64_t without = (mag & fraction) != 0 ? mag & (mag - 1) : 0;
+    std::int64_t low = __builtin_bit_cast(std::int64_t, __builtin_bit_cast(double, mag) - __builtin_bit_cast(double, without));
+    low = mag == 0 ? infinity : low;
+    largest = mag > largest ? mag : largest;
+    lowest = low < lowest ? low : lowest;
+    fractions |= mag & fraction;
   }
-  found.largest = largest;
-  found.lowest = lowest;
-  found.fractions = fractions;
-  found.nonfinite = found.nonfinite || nonfinite != 0;
+  if (largest >= infinity) return scan_finite(in, count, found);
+  const auto top = static_cast<std::uint64_t>(largest);
+  const auto bottom = static_cast<std::uint64_t>(lowest);
+  if (top > found.largest) found.largest = top;
+  if (bottom < found.lowest) found.lowest = bottom;
+  found.fractions |= static_cast<std::uint64_t>(fractions);
+}
+
+inline void scan_finite(const double* in, std::int64_t count, FloatScan& found) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (__builtin_isfinite(in[i])) scan(in + i, 1, found);
+    else found.nonfinite = true;
+  }
+}
+
+inline void survey(const double* in, std::int64_t k, std::uint64_t low, std::uint64_t* largest, std::int64_t* nonzero,
+                   std::int64_t* brief) {
+  for (std::int64_t i = 0; i < k; ++i) {
+    const std::uint64_t mag = __builtin_bit_cast(std::uint64_t, in[i]) & ~(std::uint64_t{1} << 63);
+    largest[i] = mag > largest[i] ? mag : largest[i];
+    nonzero[i] += mag != 0 ? 1 : 0;
+    brief[i] += mag != 0 && (mag & low) == 0 ? 1 : 0;
+  }
 }
 
 template <class T>
@@ -371,9 +391,12 @@ constexpr FloatLanes lanes_of = {
     .lanes = Ops<T>::lanes,
     .rows = block_rows,
     .vectors = block_vectors,
+    .fast_rows = fast_rows,
     .register_bytes = block_registers* vector_bytes,
     .run = run_block<T>,
+    .run_fast = run_fast<T>,
     .scan = scan,
+    .survey = survey,
     .pack = pack<T>,
 };
 

@@ -15,6 +15,7 @@
 #include "sim/kernels/kernel_float_plan.h"
 
 #define ACCSIM_INLINE inline __attribute__((always_inline))
+#define ACCSIM_LAMBDA __attribute__((always_inline))
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
@@ -41,6 +42,20 @@ struct Words<double> {
   static constexpr int fraction_bits = 52;
 };
 
+/// Calls f(0), f(1), ... with constants, so that arrays indexed by them live in registers.
+template <int i>
+struct Index {
+  static constexpr int value = i;
+  constexpr operator int() const { return i; }  // NOLINT: an index
+};
+template <int count, int i = 0, class F>
+ACCSIM_INLINE void unrolled(F&& f) {
+  if constexpr (i < count) {
+    f(Index<i>{});
+    unrolled<count, i + 1>(f);
+  }
+}
+
 typedef std::uint64_t U64 __attribute__((vector_size(vector_bytes)));
 
 /// Types and operations of lanes of type T. Integers are two's complement vectors; arithmetic on them is the compiler's own.
@@ -66,6 +81,7 @@ struct Ops {
   }
   static ACCSIM_INLINE void store(T* p, Real v) { __builtin_memcpy(p, &v, sizeof v); }
   static ACCSIM_INLINE Int bits(Real x) { return Int(x); }
+  static ACCSIM_INLINE Int magnitude(Real x) { return bits(x) & set(~sign); }
   static ACCSIM_INLINE Real real(Int x) { return Real(x); }
 
 #if defined(__AVX512F__)
@@ -138,6 +154,10 @@ struct Ops {
     if constexpr (is_float) return Int(_mm512_max_epi32(__m512i(a), __m512i(b)));
     else return Int(_mm512_max_epi64(__m512i(a), __m512i(b)));
   }
+  static ACCSIM_INLINE Int smaller(Int a, Int b) {  // of numbers that are not negative
+    if constexpr (is_float) return Int(_mm512_min_epi32(__m512i(a), __m512i(b)));
+    else return Int(_mm512_min_epi64(__m512i(a), __m512i(b)));
+  }
   static ACCSIM_INLINE U64 multiply_low_words(U64 a, U64 b) { return U64(_mm512_mul_epu32(__m512i(a), __m512i(b))); }
 
   template <int mode>
@@ -173,6 +193,25 @@ struct Ops {
     return zero_down ? real(select(nonzero(bits(odd), set(~sign)), bits(odd), bits(lower))) : odd;
   }
   static ACCSIM_INLINE Real exact_product(Real a, Real b) { return multiply<zero>(a, b); }
+
+  // For the fast loops.
+  static ACCSIM_INLINE Real truncated_sum(Real a, Real b) { return add<zero>(a, b); }
+  static ACCSIM_INLINE Real truncated_product(Real a, Real b) { return multiply<zero>(a, b); }
+  static ACCSIM_INLINE Mask both_zero(Mask m, Int a, Int bits_of_interest) {
+    if constexpr (is_float) return _mm512_mask_testn_epi32_mask(m, __m512i(a), __m512i(bits_of_interest));
+    else return _mm512_mask_testn_epi64_mask(m, __m512i(a), __m512i(bits_of_interest));
+  }
+  /// The larger magnitude; a is one already.
+  static ACCSIM_INLINE Real larger_magnitude(Real a, Real b) {
+    if constexpr (is_float) return Real(_mm512_range_ps(__m512(a), __m512(b), 0xB));
+    else return Real(_mm512_range_pd(__m512d(a), __m512d(b), 0xB));
+  }
+  /// Adds 1 where the bit is set.
+  static ACCSIM_INLINE Int add_bit(Int a, Int x, int bit) { return add_where(nonzero(x, set(Word{1} << bit)), a, set(1)); }
+  static ACCSIM_INLINE Real nearest_fma(Real a, Real b, Real c) { return fma<nearest>(a, b, c); }
+  static ACCSIM_INLINE Mask inexact_fma(Real a, Real b, Real c) { return differ(fma<down>(a, b, c), fma<up>(a, b, c)); }
+  static ACCSIM_INLINE Real nearest_sum(Real a, Real b) { return add<nearest>(a, b); }
+  static ACCSIM_INLINE Mask inexact_sum(Real a, Real b) { return differ(add<down>(a, b), add<up>(a, b)); }
 #else
   using Mask = Int;
 
@@ -206,6 +245,7 @@ struct Ops {
   static ACCSIM_INLINE Int add_where(Mask m, Int a, Int b) { return a + (b & m); }
   static ACCSIM_INLINE void count(Int& counter, Mask m) { counter -= m; }
   static ACCSIM_INLINE Int larger(Int a, Int b) { return a > b ? a : b; }
+  static ACCSIM_INLINE Int smaller(Int a, Int b) { return a < b ? a : b; }
   static ACCSIM_INLINE U64 multiply_low_words(U64 a, U64 b) {
 #if defined(__AVX2__)
     return U64(_mm256_mul_epu32(__m256i(a), __m256i(b)));
@@ -245,14 +285,27 @@ struct Ops {
   }
 #else
   static constexpr bool has_fma = false;
-  /// a * b is exact by the plan.
-  static ACCSIM_INLINE Real odd_fma(Real a, Real b, Real c, bool zero_down) { return odd_sum(a * b, c, zero_down); }
+  /// a * b has no more bits than the lane, but may reach below its subnormals, where the set last bit stands for the rest.
+  static ACCSIM_INLINE Real odd_fma(Real a, Real b, Real c, bool zero_down) { return odd_sum(odd_product(a, b), c, zero_down); }
 #endif
   static ACCSIM_INLINE Real exact_product(Real a, Real b) { return a * b; }
-#endif
 
-  static ACCSIM_INLINE Int magnitude(Real x) { return bits(x) & set(~sign); }
+  // For the fast loops; the host rounds toward zero for truncated ones.
+  static ACCSIM_INLINE Real truncated_sum(Real a, Real b) { return a + b; }
+  static ACCSIM_INLINE Real truncated_product(Real a, Real b) { return a * b; }
+  static ACCSIM_INLINE Mask both_zero(Mask m, Int a, Int bits_of_interest) { return m & Mask((a & bits_of_interest) == 0); }
+  static ACCSIM_INLINE Real larger_magnitude(Real a, Real b) { return real(larger(bits(a), magnitude(b))); }
+  static ACCSIM_INLINE Int add_bit(Int a, Int x, int bit) { return a + ((x >> bit) & 1); }
+#endif
 };
+
+/// The sum of all lanes.
+template <class T>
+std::int64_t total(const typename Ops<T>::Int& counter) {
+  std::int64_t sum = 0;
+  for (int i = 0; i < Ops<T>::lanes; ++i) sum += counter[i];
+  return sum;
+}
 
 /// The host's rounding while lanes run: toward minus infinity, or toward zero; subnormals kept; restored at the end.
 class HostRounding {

@@ -56,15 +56,16 @@ struct FloatLevel {
 
 constexpr int float_max_levels = 11;
 
-/// How a fast loop may run: what it leaves out is proved, or shows after the fact in the largest partial sum or a zero result.
+/// How a fast loop may run, over sequential levels only: what it leaves out is proved, or shows afterwards in the largest partial sum or in
+/// a result that is zero.
 enum class FloatFast {
-  none,               ///< the general loop only
-  truncated,          ///< products and sums truncated and flushed, sums exact in the lane below a bound
-  fused_rne,          ///< exact products, nearest even, subnormals where the lane's are
-  fused_rne_normal,   ///< the same, nothing tiny is inexact
-  fused_sr,           ///< exact products, stochastic
-  fused_sr_normal,    ///< the same, nothing tiny is inexact
-  native_rne_normal,  ///< the lane's own format and rounding, nothing tiny is inexact
+  none,
+  truncated,       ///< products and sums truncated and flushed; sums exact in the lane below the bound; signs of zeros are not kept
+  nearest,         ///< exact products, nearest even; what is tiny may be inexact, and the lane's smallest normal is the format's
+  nearest_normal,  ///< the same, nothing tiny is inexact
+  stochastic,
+  stochastic_normal,
+  native,  ///< the lane's own format, nearest even, nothing tiny is inexact
 };
 
 struct FloatPlan {
@@ -75,8 +76,8 @@ struct FloatPlan {
   FloatLevel level[float_max_levels];
   int initial_level = 0;  ///< where C enters
   FloatFast fast = FloatFast::none;
-  std::uint64_t fast_bound = 0;       ///< partial sums of larger magnitude void a fast run
-  bool count_product_inexact = true;  ///< FloatFast::truncated: products are exact before they are rounded
+  std::uint64_t fast_bound = 0;  ///< a larger partial sum voids a fast run
+  bool products_fit = false;     ///< exact products are values of the lane
 };
 
 /// Events of roundings, in the order of the report.
@@ -103,8 +104,8 @@ struct FloatBlock {
   std::uint64_t watched = 0;
 
   std::int64_t events[float_events] = {};
-  std::uint64_t largest = 0;  ///< magnitude of the largest finite partial sum, rounded to odd; its bits in the lane
-  bool has_zero = false;      ///< fast runs: a result is zero, of unknown sign
+  std::uint64_t largest = 0;       ///< magnitude of the largest finite partial sum, rounded to odd; its bits in the lane
+  std::int64_t products_kept = 0;  ///< FloatFast::truncated: nonzero products, whose events are then the caller's to work out
 };
 
 /// What a scan of operands gives; infinities and NaN are left out.
@@ -119,9 +120,14 @@ struct FloatScan {
 struct FloatLanes {
   int lanes;
   int rows, vectors;  ///< in a block, at most
+  int fast_rows;      ///< of a block of the fast loops
   std::int64_t register_bytes;
   void (*run)(const FloatPlan&, FloatBlock&);  ///< the general loop
+  void (*run_fast)(const FloatPlan&, FloatBlock&);
   void (*scan)(const double* in, std::int64_t count, FloatScan&);
+  /// Of each term: raises `largest` (magnitudes as binary64 bits), counts operands that are not zero, and among them those without `low`
+  /// bits.
+  void (*survey)(const double* in, std::int64_t k, std::uint64_t low, std::uint64_t* largest, std::int64_t* nonzero, std::int64_t* brief);
   /// out[i * stride] = in[i] * 2^e, exact by proof; `order`, if not null: in[order[i]].
   void (*pack)(const double* in, const std::int64_t* order, std::int64_t count, double power, void* out, std::int64_t stride);
 };

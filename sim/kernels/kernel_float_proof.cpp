@@ -37,8 +37,8 @@ int top_of(const NarrowExact& x) { return log2_floor(x); }
 
 class Prover {
  public:
-  Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, bool has_fma)
-      : datapath_(d), facts_(facts), lane_(lane), has_fma_(has_fma) {}
+  Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means, bool native)
+      : datapath_(d), facts_(facts), lane_(lane), has_fma_(means.fma), native_(native) {}
 
   FloatProof prove() {
     proof_.lane = lane_;
@@ -96,6 +96,7 @@ class Prover {
       return refuse(name + ": overflow to NaN in " + format.name + ", which has none");
     if (l.precision < 2) return refuse(name + ": " + format.name + " has no fraction bit");
     const int drop = lane_.precision - l.precision;
+    if (native_) return (drop == 0 && spec.mode == Rounding::rne) || refuse("no rounding of the lane");
     int needed = 1;
     switch (spec.mode) {
       case Rounding::rz:
@@ -129,7 +130,7 @@ class Prover {
       p = rounded(p, *datapath_.product.format, datapath_.product.rounding);
     } else if (tree_first || !has_fma_) {
       if (a.precision + b.precision > lane_.precision) refuse("exact products have more bits than the lane");
-      scale_.at_least(lane_.lsb - p.lattice);
+      if (tree_first) scale_.at_least(lane_.lsb - p.lattice);
     }
     return p;
   }
@@ -182,7 +183,7 @@ class Prover {
       if (c.precision > lane_.precision) refuse("C has more bits than the lane");
       sums.lattice = std::min(sums.lattice, c.lsb_exponent);
       sums.top = std::max(sums.top, top_of(c.max_finite));
-      scale_.at_least(lane_.lsb - c.lsb_exponent);
+      scale_.at_least(lane_.lsb + 1 - c.lsb_exponent);
     }
     // n roundings of sums of addends below 2^(top+1): each grows a sum by the addend, the spacing and one part in 2^(p-1).
     const double n = static_cast<double>(facts_.k) + static_cast<double>(l.ways) + 2;
@@ -192,6 +193,9 @@ class Prover {
     sums.top = std::max(sums.top, std::min(bound, top_of(limits_of_sum.max_finite)));
     if (addends.infinite) sums.top = std::max(sums.top, top_of(limits_of_sum.max_finite));  // they may become an end of the range
     ++sums.top;
+    lattices_.push_back(sums.lattice);
+    const bool gradual = underflow_of(l.rounding, l.rounded_format()) == Underflow::gradual;
+    tiny_inexact_ |= gradual ? sums.lattice < limits_of_sum.lsb_exponent : sums.lattice <= top_of(limits_of_sum.min_normal);
     return rounded(sums, l.rounded_format(), l.rounding);
   }
 
@@ -240,6 +244,43 @@ class Prover {
     plan.initial_level = static_cast<int>(datapath_.accumulator_level_index());
     std::int64_t addends = facts_.k;
     for (int i = 0; i < plan.levels; ++i) addends = fill_level(i, addends);
+    proof_.scratch_slots += plan.levels;
+    choose_fast();
+  }
+
+  /// The fast loop, where all roundings are of one kind that has one.
+  void choose_fast() {
+    FloatPlan& plan = proof_.plan;
+    const auto all = [&](auto&& holds) { return std::all_of(datapath_.levels.begin(), datapath_.levels.end(), holds); };
+    if (!all([](const Level& l) { return l.kind == LevelKind::sequential; })) return;
+    const auto all_round = [&](Rounding mode) { return all([mode](const Level& l) { return l.rounding.mode == mode; }); };
+    const auto all_underflow = [&](Underflow u) {
+      return all([u](const Level& l) { return underflow_of(l.rounding, l.rounded_format()) == u; });
+    };
+    plan.fast_bound = ~std::uint64_t{0};
+    for (int i = 0; i < plan.levels; ++i) plan.fast_bound = std::min(plan.fast_bound, plan.level[i].rounding.max_finite);
+    const auto& product = datapath_.product;
+    if (native_) {
+      if (!product.format && !tiny_inexact_) plan.fast = FloatFast::native;
+    } else if (product.format && product.rounding.mode == Rounding::rz &&
+               underflow_of(product.rounding, *product.format) == Underflow::flush && all_round(Rounding::rz) &&
+               all_underflow(Underflow::flush)) {
+      plan.fast = FloatFast::truncated;
+      plan.products_fit =
+          facts_.a.precision + facts_.b.precision <= lane_.precision && facts_.a.lowest + facts_.b.lowest + proof_.scale() >= lane_.lsb;
+      const int lattice = *std::min_element(lattices_.begin(), lattices_.end());
+      NarrowExact inexact;  // sums below are multiples of 2^lattice of at most the lane's precision
+      inexact.significand = 1;
+      inexact.exponent = lattice + lane_.precision;
+      plan.fast_bound = std::min(plan.fast_bound, lane_bits(inexact) - 1);
+      if (lattice + proof_.scale() < lane_.lsb) plan.fast = FloatFast::none;
+    } else if (!product.format && (all_underflow(Underflow::gradual) || !tiny_inexact_)) {
+      if (all_round(Rounding::rne)) plan.fast = tiny_inexact_ ? FloatFast::nearest : FloatFast::nearest_normal;
+      const auto added = [](const Level& l) {
+        return l.rounding.mode == Rounding::sr && !l.rounding.stochastic.lfsr && l.rounding.stochastic.kind != StochasticKind::c;
+      };
+      if (all(added)) plan.fast = tiny_inexact_ ? FloatFast::stochastic : FloatFast::stochastic_normal;
+    }
   }
 
   std::int64_t fill_level(int index, std::int64_t addends) {
@@ -370,7 +411,9 @@ class Prover {
   const Datapath& datapath_;
   const LayerFacts& facts_;
   const LaneType& lane_;
-  const bool has_fma_;
+  const bool has_fma_, native_;
+  std::vector<int> lattices_;  ///< of each level's exact sums
+  bool tiny_inexact_ = false;  ///< a sum below some level's smallest normal may be inexact
   FloatProof proof_;
   Interval scale_;
 };
@@ -395,8 +438,15 @@ void place(FloatRandom& random, const RoundingSpec& spec, std::uint32_t site, co
 
 }  // namespace
 
-FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, bool has_fma) {
-  return Prover(datapath, facts, lane, has_fma).prove();
+FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means) {
+  return Prover(datapath, facts, lane, means, false).prove();
+}
+
+FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means) {
+  FloatProof proof = Prover(datapath, facts, binary32_lanes, means, true).prove();
+  if (!proof.refusal.empty()) return proof;
+  if (!means.native || !means.fma || proof.plan.fast != FloatFast::native) proof.refusal = "no loop for it";
+  return proof;
 }
 
 void place_generators(FloatPlan& plan, const Datapath& datapath, const Tile& tile) {

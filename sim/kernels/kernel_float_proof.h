@@ -28,8 +28,16 @@ struct FloatProof {
   [[nodiscard]] int scale() const { return scale_a + scale_b; }
 };
 
-/// `has_fma`: the instruction set multiplies and adds with one rounding.
-FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, bool has_fma);
+/// What an instruction set offers beside lanes.
+struct LaneMeans {
+  bool fma = false;     ///< multiplies and adds with one rounding
+  bool native = false;  ///< rounds to nearest and asks whether that was exact in the same loop
+};
+
+FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means);
+
+/// The same for FloatFast::native, whose general loop does not exist: what it voids is done on other lanes.
+FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means);
 
 /// Fills what depends on the run and not on the proof: seeds and places of the generators.
 void place_generators(FloatPlan& plan, const Datapath& datapath, const Tile& tile);

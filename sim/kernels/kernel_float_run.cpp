@@ -3,33 +3,16 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <memory>
+#include <optional>
 
 #include "sim/interpreter.h"
-#include "sim/kernels/kernel_float_proof.h"
+#include "sim/kernels/kernel_float_tile.h"
 
 namespace accsim::sim::kernels {
 namespace {
 
 using formats::Exact;
 using formats::NarrowExact;
-
-/// Memory for lanes, aligned to their widest register.
-class LaneBuffer {
- public:
-  explicit LaneBuffer(std::size_t bytes) : bytes_(bytes), memory_(static_cast<std::byte*>(::operator new(bytes + 64, alignment))) {
-    std::fill_n(memory_.get(), bytes + 64, std::byte{0});
-  }
-  [[nodiscard]] void* at(std::size_t byte) const { return memory_.get() + byte; }
-
- private:
-  static constexpr std::align_val_t alignment{64};
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete(p, alignment); }
-  };
-  std::size_t bytes_;
-  std::unique_ptr<std::byte, Free> memory_;
-};
 
 OperandFacts facts_of(const FloatScan& scan) {
   OperandFacts facts;
@@ -52,6 +35,11 @@ struct LargestPartial {
   }
 };
 
+/// The nonzero products of a tile, and how many of them their format has.
+struct ProductCounts {
+  std::int64_t nonzero = 0, exact = 0;
+};
+
 class TileRun {
  public:
   TileRun(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, TileResult& result)
@@ -61,204 +49,307 @@ class TileRun {
     if (!tile_.a_exact.empty() || !tile_.b_exact.empty() || tile_.watch_tiny || tile_.rows == 0 || tile_.columns == 0 || !prepare())
       return interpreter().run(datapath_, tile_, result_);
     result_ = {};
-    const auto outputs = static_cast<std::size_t>(tile_.rows * tile_.columns);
-    result_.numbers.resize(outputs);
-    result_.overflowed.resize(outputs);
-    see_products();
-    pack();
-    run_blocks();
-    largest_partial();
+    result_.numbers.resize(static_cast<std::size_t>(tile_.rows * tile_.columns));
+    result_.overflowed.resize(result_.numbers.size());
+    survey_products();
+    if (native_) run_fast(*native_);
+    else if (may_run_fast()) run_fast(*general_);
+    else run_general(0, general_->groups().size(), 0, tile_.rows);
+    find_largest_partial();
     interpret_nonfinite();
   }
 
  private:
+  /// A block that has run: where, and its largest partial sum.
+  struct Ran {
+    std::size_t group;
+    std::int64_t row;
+    int rows;
+    std::uint64_t largest;
+    bool native;
+  };
+
   /// Scans the operands, proves the tile, looks at C. False: the interpreter takes the tile.
   bool prepare() {
+    if (!std::all_of(tile_.accumulator.begin(), tile_.accumulator.end(), [](const NarrowExact& c) { return c.is_finite(); })) return false;
     FloatScan a;
     FloatScan b;
     bad_rows_ = scan(tile_.a, tile_.rows, a);
     bad_columns_ = scan(tile_.b, tile_.columns, b);
-    const LayerFacts facts{.a = facts_of(a),
-                           .b = facts_of(b),
-                           .k = tile_.k,
-                           .a_emin = tile_.a_emin,
-                           .b_emin = tile_.b_emin,
-                           .has_accumulator = !tile_.accumulator.empty()};
-    lanes_ = &set_.lanes32;
-    proof_ = prove_float(datapath_, facts, binary32_lanes, set_.has_fma);
-    if (!proof_.refusal.empty()) {
-      lanes_ = &set_.lanes64;
-      proof_ = prove_float(datapath_, facts, binary64_lanes, set_.has_fma);
-    }
-    if (!proof_.refusal.empty()) return false;
-    place_generators(proof_.plan, datapath_, tile_);
-    word_bytes_ = proof_.lane.binary64 ? 8 : 4;
-    return std::all_of(tile_.accumulator.begin(), tile_.accumulator.end(), [](const NarrowExact& c) { return c.is_finite(); });
+    facts_ = {.a = facts_of(a),
+              .b = facts_of(b),
+              .k = tile_.k,
+              .a_emin = tile_.a_emin,
+              .b_emin = tile_.b_emin,
+              .has_accumulator = !tile_.accumulator.empty()};
+    FloatProof proof = prove_float(datapath_, facts_, binary32_lanes, set_.means);
+    if (!proof.refusal.empty()) proof = prove_float(datapath_, facts_, binary64_lanes, set_.means);
+    if (!proof.refusal.empty()) return false;
+    const bool wide = proof.lane.binary64;
+    general_.emplace(std::move(proof), wide ? set_.lanes64 : set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
+    if (!wide) return true;
+    FloatProof native = prove_native_float(datapath_, facts_, set_.means);
+    if (native.refusal.empty()) native_.emplace(std::move(native), set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
+    return true;
   }
 
   /// Which lines hold infinities or NaN.
   std::vector<char> scan(std::span<const double> values, std::int64_t lines, FloatScan& all) const {
     std::vector<char> bad(static_cast<std::size_t>(lines), 0);
     for (std::int64_t line = 0; line < lines; ++line) {
-      FloatScan one;
-      std::swap(one.nonfinite, all.nonfinite);
+      const bool before = all.nonfinite;
+      all.nonfinite = false;
       set_.lanes64.scan(values.data() + line * tile_.k, tile_.k, all);
       bad[static_cast<std::size_t>(line)] = all.nonfinite ? 1 : 0;
-      all.nonfinite |= one.nonfinite;
+      all.nonfinite |= before;
     }
     return bad;
   }
 
-  /// Of each term the largest magnitudes meet; binary64's product is the exact one rounded once.
-  void see_products() {
-    std::vector<double> a(static_cast<std::size_t>(tile_.k), 0.0);
-    std::vector<double> b(static_cast<std::size_t>(tile_.k), 0.0);
-    const auto see = [this](std::span<const double> values, const std::vector<char>& bad, std::vector<double>& largest) {
-      for (std::size_t line = 0; line < bad.size(); ++line) {
-        if (bad[line] != 0) continue;
-        const double* row = values.data() + line * static_cast<std::size_t>(tile_.k);
-        for (std::size_t k = 0; k < largest.size(); ++k) largest[k] = std::max(largest[k], std::fabs(row[k]));
-      }
-    };
-    see(tile_.a, bad_rows_, a);
-    see(tile_.b, bad_columns_, b);
-    for (std::size_t k = 0; k < a.size(); ++k) result_.max_abs_product = std::max(result_.max_abs_product, a[k] * b[k]);
-  }
-
-  struct Group {
-    std::int64_t first = 0, columns = 0;
-    int vectors = 0;
-    std::size_t operands = 0;  ///< byte in b_
+  /// Per term, over one operand's good lines.
+  struct Survey {
+    std::vector<std::uint64_t> largest;
+    std::vector<std::int64_t> nonzero, brief;
   };
+  Survey survey(std::span<const double> values, const std::vector<char>& bad, std::uint64_t low) const {
+    const auto k = static_cast<std::size_t>(tile_.k);
+    Survey s{std::vector<std::uint64_t>(k), std::vector<std::int64_t>(k), std::vector<std::int64_t>(k)};
+    for (std::size_t line = 0; line < bad.size(); ++line) {
+      if (bad[line] == 0) set_.lanes64.survey(values.data() + line * k, tile_.k, low, s.largest.data(), s.nonzero.data(), s.brief.data());
+    }
+    return s;
+  }
 
-  void pack() {
-    const std::vector<std::int64_t> order =
-        datapath_.product.permute.empty() ? std::vector<std::int64_t>{} : term_order(datapath_, tile_.k);
-    const std::int64_t* by = order.empty() ? nullptr : order.data();
-    rows_ = (tile_.rows + row_multiple - 1) / row_multiple * row_multiple;
-    a_ = std::make_unique<LaneBuffer>(static_cast<std::size_t>(rows_ * tile_.k) * word_bytes_);
-    for (std::int64_t row = 0; row < tile_.rows; ++row) {
-      if (bad_rows_[static_cast<std::size_t>(row)] == 0)
-        lanes_->pack(tile_.a.data() + row * tile_.k, by, tile_.k, std::ldexp(1.0, proof_.scale_a), a_->at(a_byte(row)), 1);
+  /// Of each term the largest magnitudes meet; binary64's product is the exact one rounded once. A product of odd significands has at least
+  /// the bits of either, so only pairs of two brief operands can be values of the product's format.
+  void survey_products() {
+    const int precision = datapath_.product.format ? formats::limits(*datapath_.product.format).precision : 53;
+    const std::uint64_t low = precision >= 53 ? 0 : (std::uint64_t{1} << (53 - precision)) - 1;
+    const Survey a = survey(tile_.a, bad_rows_, low);
+    const Survey b = survey(tile_.b, bad_columns_, low);
+    std::int64_t brief = 0;
+    for (std::size_t k = 0; k < a.largest.size(); ++k) {
+      const double largest = std::bit_cast<double>(a.largest[k]) * std::bit_cast<double>(b.largest[k]);
+      result_.max_abs_product = std::max(result_.max_abs_product, largest);
+      products_.nonzero += a.nonzero[k] * b.nonzero[k];
+      brief += a.brief[k] * b.brief[k];
     }
-    const std::int64_t lanes = lanes_->lanes;
-    std::size_t bytes = 0;
-    for (std::int64_t first = 0; first < tile_.columns; first += lanes * lanes_->vectors) {
-      const std::int64_t columns = std::min(tile_.columns - first, lanes * lanes_->vectors);
-      groups_.push_back({first, columns, static_cast<int>((columns + lanes - 1) / lanes), bytes});
-      bytes += static_cast<std::size_t>(groups_.back().vectors * lanes * tile_.k) * word_bytes_;
+    const FloatPlan& plan = general_->proof().plan;
+    if (plan.fast != FloatFast::truncated || plan.products_fit) return;
+    few_brief_ = brief <= tile_.rows * tile_.columns * tile_.k / 128;
+    if (!few_brief_) return;
+    const double least = to_double(formats::limits(*datapath_.product.format).min_normal);
+    for (std::size_t k = 0; k < a.largest.size(); ++k) {
+      if (a.brief[k] > 0 && b.brief[k] > 0) count_exact(k, low, least);
     }
-    b_ = std::make_unique<LaneBuffer>(bytes);
-    for (const Group& g : groups_) {
-      for (std::int64_t c = 0; c < g.columns; ++c) {
-        if (bad_columns_[static_cast<std::size_t>(g.first + c)] != 0) continue;
-        lanes_->pack(tile_.b.data() + (g.first + c) * tile_.k, by, tile_.k, std::ldexp(1.0, proof_.scale_b),
-                     b_->at(g.operands + static_cast<std::size_t>(c) * word_bytes_), g.vectors * lanes);
+  }
+
+  void count_exact(std::size_t k, std::uint64_t low, double least) {
+    const auto brief_at = [&](std::span<const double> values, const std::vector<char>& bad) {
+      std::vector<double> found;
+      for (std::size_t line = 0; line < bad.size(); ++line) {
+        const double x = values[line * static_cast<std::size_t>(tile_.k) + k];
+        if (bad[line] == 0 && x != 0 && (std::bit_cast<std::uint64_t>(x) & low) == 0) found.push_back(x);
       }
-    }
-    const std::size_t width = static_cast<std::size_t>(lanes_->rows * lanes_->vectors) * static_cast<std::size_t>(lanes);
-    scratch_ = std::make_unique<LaneBuffer>(static_cast<std::size_t>(proof_.scratch_slots * lanes_->register_bytes));
-    initial_ = std::make_unique<LaneBuffer>(width * word_bytes_);
-    lane_results_ = std::make_unique<LaneBuffer>(width * word_bytes_);
-    low_.resize(width);
-    high_.resize(width);
-    overflowed_.resize(width);
-  }
-  [[nodiscard]] std::size_t a_byte(std::int64_t row) const { return static_cast<std::size_t>(row * tile_.k) * word_bytes_; }
-
-  /// A block of the general loop.
-  FloatBlock block_at(const Group& g, std::int64_t row) {
-    FloatBlock block;
-    block.k = tile_.k;
-    block.rows = lanes_->rows;
-    block.vectors = g.vectors;
-    block.a = a_->at(a_byte(row));
-    block.a_stride = tile_.k;
-    block.b = b_->at(g.operands);
-    block.output_low = low_.data();
-    block.output_high = high_.data();
-    block.scratch = scratch_->at(0);
-    block.results = lane_results_->at(0);
-    block.overflowed = overflowed_.data();
-    const std::int64_t stride = g.vectors * lanes_->lanes;
-    if (!tile_.accumulator.empty()) block.initial = initial_->at(0);
-    for (std::int64_t r = 0; r < block.rows; ++r) {
-      for (std::int64_t c = 0; c < stride; ++c) {
-        const bool real = row + r < tile_.rows && c < g.columns;
-        const auto at = static_cast<std::size_t>(r * stride + c);
-        const auto output = static_cast<std::size_t>((row + r) * tile_.columns + g.first + c);
-        const auto index = real ? static_cast<std::uint64_t>(tile_.output_index[output]) : 0;
-        low_[at] = static_cast<std::uint32_t>(index);
-        high_[at] = static_cast<std::uint32_t>(index >> 32);
-        if (!tile_.accumulator.empty())
-          store(*initial_, at, real && !is_bad(row + r, g.first + c) ? lane_value(tile_.accumulator[output]) : 0.0);
-      }
-    }
-    return block;
-  }
-  [[nodiscard]] bool is_bad(std::int64_t row, std::int64_t column) const {
-    return bad_rows_[static_cast<std::size_t>(row)] != 0 || bad_columns_[static_cast<std::size_t>(column)] != 0;
-  }
-  [[nodiscard]] double lane_value(const NarrowExact& x) const { return to_double(scaled(x, proof_.scale())); }
-  void store(const LaneBuffer& buffer, std::size_t at, double x) const {
-    if (proof_.lane.binary64) static_cast<double*>(buffer.at(0))[at] = x;
-    else static_cast<float*>(buffer.at(0))[at] = static_cast<float>(x);
-  }
-  [[nodiscard]] double load(const LaneBuffer& buffer, std::size_t at) const {
-    return proof_.lane.binary64 ? static_cast<const double*>(buffer.at(0))[at] : double{static_cast<const float*>(buffer.at(0))[at]};
-  }
-
-  void run_blocks() {
-    for (const Group& g : groups_) {
-      for (std::int64_t row = 0; row < tile_.rows; row += lanes_->rows) {
-        FloatBlock block = block_at(g, row);
-        lanes_->run(proof_.plan, block);
-        for (std::size_t e = 0; e < float_events; ++e) result_.events.counts[e] += block.events[e];
-        keep(g, row, block);
-        largest_.push_back(block.largest);
+      return found;
+    };
+    const std::vector<double> b = brief_at(tile_.b, bad_columns_);
+    for (const double x : brief_at(tile_.a, bad_rows_)) {
+      for (const double y : b) {
+        const double p = x * y;  // of twice the format's bits: exact, or far below its smallest normal
+        products_.exact += std::fabs(p) >= least && (std::bit_cast<std::uint64_t>(p) & low) == 0 ? 1 : 0;
       }
     }
   }
 
-  void keep(const Group& g, std::int64_t row, const FloatBlock& block) {
-    const std::int64_t stride = g.vectors * lanes_->lanes;
-    for (std::int64_t r = 0; r < block.rows && row + r < tile_.rows; ++r) {
-      for (std::int64_t c = 0; c < g.columns; ++c) {
-        const auto at = static_cast<std::size_t>(r * stride + c);
-        const auto output = static_cast<std::size_t>((row + r) * tile_.columns + g.first + c);
-        result_.numbers[output] = std::ldexp(load(*lane_results_, at), -proof_.scale());
-        result_.overflowed[output] = static_cast<char>(overflowed_[at]);
-      }
-    }
+  [[nodiscard]] bool may_run_fast() const {
+    const FloatPlan& plan = general_->proof().plan;
+    if (plan.fast == FloatFast::none) return false;
+    if (plan.fast != FloatFast::truncated) return true;
+    return result_.max_abs_product <= to_double(formats::limits(*datapath_.product.format).max_finite) && (plan.products_fit || few_brief_);
   }
 
-  /// A largest sum that was rounded to odd and is even is exact. Otherwise its steps are done once more and looked at.
-  void largest_partial() {
-    const std::uint64_t largest = *std::max_element(largest_.begin(), largest_.end());
-    Exact exact = formats::from_double<formats::Wide>(
-        proof_.lane.binary64 ? std::bit_cast<double>(largest) : double{std::bit_cast<float>(static_cast<std::uint32_t>(largest))});
-    if ((largest & 1) != 0) {
-      LargestPartial seen;
-      std::size_t i = 0;
-      for (const Group& g : groups_) {
-        for (std::int64_t row = 0; row < tile_.rows; row += lanes_->rows, ++i) {
-          if (largest_[i] != largest) continue;
-          FloatBlock block = block_at(g, row);
-          block.see = LargestPartial::see;
-          block.see_context = &seen;
-          block.watched = largest;
-          lanes_->run(proof_.plan, block);
+  /// Fast blocks; one that proves void afterwards is done again by the general loop, and so are
+  /// zeros whose sign is not known, which come as NaN.
+  void run_fast(LaneTile& lanes) {
+    const FloatPlan& plan = lanes.proof().plan;
+    const int rows = lanes.lanes().fast_rows;
+    std::int64_t kept = 0;
+    bool all_fast = true;
+    for (std::size_t g = 0; g < lanes.groups().size(); ++g) {
+      for (std::int64_t row = 0; row < tile_.rows; row += rows) {
+        FloatBlock block = lanes.block(g, row, rows);
+        lanes.lanes().run_fast(plan, block);
+        const std::int64_t last = std::min(row + rows, tile_.rows);
+        if (block.largest > plan.fast_bound) {
+          all_fast = false;
+          redo(lanes.groups()[g], row, last);
+          continue;
         }
+        add_events(block);
+        kept += block.products_kept;
+        const bool unknown = keep(lanes, g, row, last, false);
+        ran_.push_back({g, row, rows, block.largest, &lanes != &*general_});
+        if (unknown) general_results(lanes.groups()[g], row, last);
+      }
+    }
+    if (plan.fast == FloatFast::truncated) count_products(kept, all_fast);
+  }
+
+  void count_products(std::int64_t kept, bool all_fast) {
+    const FloatPlan& plan = general_->proof().plan;
+    if (all_fast) {
+      result_.events[Event::product_underflow] = products_.nonzero - kept;
+      if (!plan.products_fit) result_.events[Event::product_inexact] = products_.nonzero - products_.exact;
+      return;
+    }
+    // Some blocks counted for themselves: the rest of the products are those of the tile without theirs.
+    result_.events[Event::product_underflow] += (products_.nonzero - redone_nonzero_) - kept;
+    if (!plan.products_fit) {
+      result_.events[Event::product_inexact] -= redone_inexact_;
+      result_.events[Event::product_inexact] += products_.nonzero - products_.exact;
+    }
+  }
+
+  /// Columns first..first+columns of rows row..last by the general loop, counted.
+  void redo(const ColumnGroup& at, std::int64_t row, std::int64_t last) {
+    const std::int64_t before = result_.events[Event::product_inexact];
+    for_general_groups(at, [&](std::size_t g) { run_general(g, g + 1, row, last); });
+    redone_inexact_ += result_.events[Event::product_inexact] - before;
+    if (general_->proof().plan.fast == FloatFast::truncated) redone_nonzero_ += nonzero_products(at, row, last);
+  }
+
+  /// Products that are not zero in a part of the tile.
+  [[nodiscard]] std::int64_t nonzero_products(const ColumnGroup& at, std::int64_t row, std::int64_t last) const {
+    std::int64_t count = 0;
+    const auto nonzero_at = [&](std::span<const double> values, const std::vector<char>& bad, std::int64_t first, std::int64_t end,
+                                std::int64_t k) {
+      std::int64_t n = 0;
+      for (std::int64_t line = first; line < end; ++line)
+        n += bad[static_cast<std::size_t>(line)] == 0 && values[static_cast<std::size_t>(line * tile_.k + k)] != 0 ? 1 : 0;
+      return n;
+    };
+    for (std::int64_t k = 0; k < tile_.k; ++k)
+      count += nonzero_at(tile_.a, bad_rows_, row, last, k) * nonzero_at(tile_.b, bad_columns_, at.first, at.first + at.columns, k);
+    return count;
+  }
+
+  template <class Do>
+  void for_general_groups(const ColumnGroup& at, Do&& with) {
+    const std::vector<ColumnGroup>& groups = general_->groups();
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      if (groups[g].first < at.first + at.columns && at.first < groups[g].first + groups[g].columns) with(g);
+    }
+  }
+
+  void run_general(std::size_t first_group, std::size_t last_group, std::int64_t first_row, std::int64_t last_row) {
+    const int rows = general_->lanes().rows;
+    for (std::size_t g = first_group; g < last_group; ++g) {
+      for (std::int64_t row = first_row; row < last_row; row += rows) {
+        FloatBlock block = general_->block(g, row, rows);
+        general_->lanes().run(general_->proof().plan, block);
+        add_events(block);
+        keep(*general_, g, row, last_row, true);
+        ran_.push_back({g, row, rows, block.largest, false});
+      }
+    }
+  }
+
+  /// The same for results alone: their events are counted.
+  void general_results(const ColumnGroup& at, std::int64_t first_row, std::int64_t last_row) {
+    const int rows = general_->lanes().rows;
+    for_general_groups(at, [&](std::size_t g) {
+      for (std::int64_t row = first_row; row < last_row; row += rows) {
+        FloatBlock block = general_->block(g, row, rows);
+        general_->lanes().run(general_->proof().plan, block);
+        keep(*general_, g, row, last_row, true);
+      }
+    });
+  }
+
+  void add_events(const FloatBlock& block) {
+    for (std::size_t e = 0; e < float_events; ++e) result_.events.counts[e] += block.events[e];
+  }
+
+  /// Takes the results of the block last run; true where one is NaN.
+  bool keep(const LaneTile& lanes, std::size_t group, std::int64_t row, std::int64_t last_row, bool with_flags) {
+    const ColumnGroup& g = lanes.groups()[group];
+    const FloatPlan& plan = lanes.proof().plan;
+    const bool keeps_negative_zero = plan.level[plan.levels - 1].rounding.keeps_negative_zero;
+    bool unknown = false;
+    for (std::int64_t r = row; r < std::min(last_row, tile_.rows); ++r) {
+      for (std::int64_t c = 0; c < g.columns; ++c) {
+        const auto output = static_cast<std::size_t>(r * tile_.columns + g.first + c);
+        double x = lanes.result(r - row, c, g.vectors);
+        if (x == 0 && !keeps_negative_zero) x = 0;
+        unknown |= std::isnan(x);
+        result_.numbers[output] = x;
+        if (with_flags) result_.overflowed[output] = lanes.overflowed(r - row, c, g.vectors) ? 1 : 0;
+      }
+    }
+    return unknown;
+  }
+
+  static Exact lane_value(const LaneTile& lanes, std::uint64_t bits) {
+    return formats::from_double<formats::Wide>(
+        lanes.proof().lane.binary64 ? std::bit_cast<double>(bits) : double{std::bit_cast<float>(static_cast<std::uint32_t>(bits))});
+  }
+
+  /// A largest sum that was rounded to odd and is even is exact; otherwise its steps are done once more and looked at. Where sums were
+  /// rounded to nearest, the blocks with the largest are done on the other lanes first.
+  void find_largest_partial() {
+    std::uint64_t largest_native = 0;
+    for (const Ran& r : ran_) {
+      if (r.native) largest_native = std::max(largest_native, r.largest);
+    }
+    std::vector<Ran> odd;
+    for (const Ran& r : ran_) {
+      if (!r.native) odd.push_back(r);
+      else if (r.largest == largest_native) measure(r, odd);
+    }
+    std::uint64_t largest = 0;
+    for (const Ran& r : odd) largest = std::max(largest, r.largest);
+    Exact exact = lane_value(*general_, largest);
+    if ((largest & 1) != 0 && !sums_are_exact()) {
+      LargestPartial seen;
+      for (const Ran& r : odd) {
+        if (r.largest == largest) look(r, largest, seen);
       }
       exact = seen.largest;
     }
-    result_.max_abs_partial = to_double(scaled(exact, -proof_.scale()));
+    result_.max_abs_partial = to_double(scaled(exact, -general_->proof().scale()));
+  }
+  [[nodiscard]] bool sums_are_exact() const {
+    return general_->proof().plan.fast == FloatFast::truncated && may_run_fast() && redone_nonzero_ == 0 &&
+           std::all_of(ran_.begin(), ran_.end(), [this](const Ran& r) { return r.largest <= general_->proof().plan.fast_bound; });
+  }
+
+  void measure(const Ran& native, std::vector<Ran>& odd) {
+    const int rows = general_->lanes().rows;
+    for_general_groups(native_->groups()[native.group], [&](std::size_t g) {
+      for (std::int64_t row = native.row; row < std::min(native.row + native.rows, tile_.rows); row += rows) {
+        FloatBlock block = general_->block(g, row, rows);
+        general_->lanes().run(general_->proof().plan, block);
+        odd.push_back({g, row, rows, block.largest, false});
+      }
+    });
+  }
+
+  void look(const Ran& r, std::uint64_t largest, LargestPartial& seen) {
+    const int rows = general_->lanes().rows;
+    for (std::int64_t row = r.row; row < std::min(r.row + r.rows, tile_.rows); row += rows) {
+      FloatBlock block = general_->block(r.group, row, rows);
+      block.see = LargestPartial::see;
+      block.see_context = &seen;
+      block.watched = largest;
+      general_->lanes().run(general_->proof().plan, block);
+    }
   }
 
   void interpret_nonfinite() {
     for (std::int64_t row = 0; row < tile_.rows; ++row) {
       for (std::int64_t column = 0; column < tile_.columns; ++column) {
-        if (is_bad(row, column)) interpret(row, column);
+        if (bad_rows_[static_cast<std::size_t>(row)] != 0 || bad_columns_[static_cast<std::size_t>(column)] != 0) interpret(row, column);
       }
     }
   }
@@ -270,6 +361,7 @@ class TileRun {
     one.rows = one.columns = 1;
     one.a = tile_.a.subspan(static_cast<std::size_t>(row * tile_.k), static_cast<std::size_t>(tile_.k));
     one.b = tile_.b.subspan(static_cast<std::size_t>(column * tile_.k), static_cast<std::size_t>(tile_.k));
+    one.a_blocks = one.b_blocks = {};
     one.output_index = tile_.output_index.subspan(at, 1);
     if (!tile_.accumulator.empty()) one.accumulator = tile_.accumulator.subspan(at, 1);
     TileResult r;
@@ -281,21 +373,17 @@ class TileRun {
     result_.max_abs_partial = std::max(result_.max_abs_partial, r.max_abs_partial);
   }
 
-  static constexpr std::int64_t row_multiple = 4;
   const FloatLaneSet& set_;
   const Datapath& datapath_;
   const Tile& tile_;
   TileResult& result_;
-  const FloatLanes* lanes_ = nullptr;
-  FloatProof proof_;
-  std::size_t word_bytes_ = 4;
-  std::int64_t rows_ = 0;
+  LayerFacts facts_;
   std::vector<char> bad_rows_, bad_columns_;
-  std::vector<Group> groups_;
-  std::unique_ptr<LaneBuffer> a_, b_, scratch_, initial_, lane_results_;
-  std::vector<std::uint32_t> low_, high_;
-  std::vector<unsigned char> overflowed_;
-  std::vector<std::uint64_t> largest_;
+  std::optional<LaneTile> general_, native_;
+  ProductCounts products_;
+  bool few_brief_ = true;
+  std::int64_t redone_nonzero_ = 0, redone_inexact_ = 0;
+  std::vector<Ran> ran_;
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sim/executor.h"
-#include "sim/kernels/kernel_float_plan.h"
+#include "sim/kernels/kernel_float_proof.h"
 
 namespace accsim::sim::kernels {
 
@@ -10,7 +10,7 @@ namespace accsim::sim::kernels {
 struct FloatLaneSet {
   const FloatLanes& lanes32;
   const FloatLanes& lanes64;
-  bool has_fma;
+  LaneMeans means;
 };
 
 /// What the interpreter gives, by its own hand for outputs with infinite or NaN operands, or where the tile cannot be proved by itself.

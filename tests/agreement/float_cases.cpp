@@ -22,7 +22,8 @@ class Maker {
     c.seed = random_();
     c.layer = static_cast<std::uint32_t>(below(100));
     c.pass = static_cast<std::uint32_t>(below(3));
-    make_datapath(c.datapath);
+    if (one_in(2)) make_datapath(c.datapath);
+    else make_uniform(c.datapath);
     const std::int64_t edges[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65};
     c.rows = one_in(6) ? edges[below(17)] : 1 + below(9);
     c.columns = one_in(3) ? edges[below(17)] : 1 + below(40);
@@ -134,6 +135,41 @@ class Maker {
       if (i + 1 < levels || one_in(3)) l.terms = 1 + below(one_in(2) ? 4 : 17);
       l.format = sharing ? shared : format();
       l.rounding = sharing ? shared_rounding : rounding(l.format);
+      d.levels.push_back(l);
+    }
+    sim::check_datapath(d);
+  }
+
+  /// Sequential levels that round alike: what the fast loops are for.
+  void make_uniform(sim::Datapath& d) {
+    d.name = "uniform";
+    Format sum = format();
+    RoundingSpec spec;
+    if (one_in(3)) spec.overflow = one_in(2) ? Overflow::saturate : Overflow::ieee;
+    switch (below(4)) {
+      case 0: {
+        spec.mode = Rounding::rz;
+        spec.underflow = Underflow::flush;
+        d.product.format = one_in(2) ? sum : format();
+        d.product.rounding = spec;
+        break;
+      }
+      case 1: break;
+      case 2: {
+        spec = rounding(sum);
+        spec.mode = Rounding::sr;
+        if (spec.stochastic.bits == 0) spec.stochastic.bits = static_cast<int>(1 + below(13));
+        break;
+      }
+      case 3: sum = formats::parse_format(one_in(2) ? "e8m23" : "e5m10"); break;
+    }
+    if (spec.mode != Rounding::rz && one_in(6)) spec.underflow = Underflow::flush;
+    const std::int64_t levels = 1 + below(3);
+    for (std::int64_t i = 0; i < levels; ++i) {
+      sim::Level l;
+      if (i + 1 < levels) l.terms = 1 + below(one_in(2) ? 4 : 17);
+      l.format = i > 0 && !spec.underflow && !spec.overflow && one_in(6) ? format() : sum;
+      l.rounding = spec;
       d.levels.push_back(l);
     }
     sim::check_datapath(d);

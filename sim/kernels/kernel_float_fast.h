@@ -1,0 +1,282 @@
+// The float kernels' fast loops: sequential levels, several rows at once, only the events that can happen. Included by lane units only.
+#pragma once
+
+#include "sim/kernels/kernel_float_random.h"
+
+namespace accsim::sim::kernels::ACCSIM_ISA {
+
+#if defined(__AVX512F__)
+constexpr int fast_rows = 4;
+#else
+constexpr int fast_rows = 2;
+#endif
+
+template <class T, FloatFast fast, int vectors>
+class FastLoop {
+  using O = Ops<T>;
+  using Real = typename O::Real;
+  using Int = typename O::Int;
+  using Mask = typename O::Mask;
+  using Word = typename O::Word;
+  static constexpr int registers = fast_rows * vectors;
+  static constexpr int stride = vectors * O::lanes;
+  static constexpr bool truncated = fast == FloatFast::truncated;
+  static constexpr bool native = fast == FloatFast::native;
+  static constexpr bool random = fast == FloatFast::stochastic || fast == FloatFast::stochastic_normal;
+  static constexpr bool tiny = fast == FloatFast::nearest || fast == FloatFast::stochastic;
+
+  /// One rounding's constants.
+  struct Constants {
+    Int keep, half_less, min_normal, sr_mask, sr_flip, sr_add;
+    int drop, sr_shift;
+  };
+  static ACCSIM_INLINE Constants constants(const FloatRounding& c) {
+    Constants k;
+    k.drop = c.drop;
+    k.sr_shift = c.sr_shift;
+    k.keep = O::set(static_cast<Word>(~((Word{1} << c.drop) - 1)));
+    k.half_less = O::set(c.drop > 0 ? static_cast<Word>((Word{1} << (c.drop - 1)) - 1) : 0);
+    k.min_normal = O::set(static_cast<Word>(c.min_normal));
+    k.sr_mask = O::set(static_cast<Word>(c.sr_mask));
+    k.sr_flip = O::set(static_cast<Word>(c.sr_flip));
+    k.sr_add = O::set(static_cast<Word>(c.sr_add));
+    return k;
+  }
+  struct Counts {
+    Int inexact{}, tiny{}, swamped{}, kept{}, product_inexact{};
+    Int normal{}, nonzero{};    // truncated: sums; `inexact` counts the normal ones
+    Int largest[vectors] = {};  // magnitudes
+  };
+  struct Words {
+    Int word[registers][4];
+    std::uint32_t ordinal = 0;
+  };
+
+  static ACCSIM_INLINE Real on_grid(Real x, const Constants& c, Int r) {
+    const Int u = O::bits(x);
+    if constexpr (random) return O::real((u + (((r & c.sr_mask) ^ c.sr_flip) << c.sr_shift) + c.sr_add) & c.keep);
+    else return O::real(O::add_bit(u + c.half_less, u, c.drop) & c.keep);
+  }
+
+  /// Rounds a truncated or odd sum and counts.
+  static ACCSIM_INLINE Real rounded(Real sum, Real acc, const Constants& c, Int r, Counts& n, Int& largest) {
+    largest = O::larger(largest, O::magnitude(sum));
+    if constexpr (truncated) {
+      const Int magnitude = O::magnitude(sum);
+      const Mask normal = O::ge(magnitude, c.min_normal);
+      const Real d = O::real(O::and_where(normal, O::bits(sum), c.keep));
+      const Mask cut = O::both_nonzero(normal, O::bits(sum), ~c.keep);
+      O::count(n.normal, normal);
+      n.nonzero += O::smaller(magnitude, O::set(1));
+      O::count(n.inexact, cut);
+      O::count(n.swamped, O::both_eq(cut, O::bits(d), O::bits(acc)));
+      return d;
+    } else {
+      const Real d = on_grid(sum, c, r);
+      const Mask inexact = O::ne(O::bits(d), O::bits(sum));
+      O::count(n.inexact, inexact);
+      Mask same = O::both_eq(inexact, O::bits(d), O::bits(acc));
+      if constexpr (tiny) {
+        O::count(n.tiny, O::both_zero(inexact, O::bits(d), O::set(O::infinity)));
+        same = O::both_nonzero(same, O::bits(d), O::set(~O::sign));
+      }
+      O::count(n.swamped, same);
+      return d;
+    }
+  }
+
+#if defined(__AVX512F__)
+  static ACCSIM_INLINE Real counted(Real d, Mask inexact, Real acc, Counts& n, Int& largest) {
+    largest = O::larger(largest, O::magnitude(d));
+    O::count(n.inexact, inexact);
+    O::count(n.swamped, O::both_eq(inexact, O::bits(d), O::bits(acc)));
+    return d;
+  }
+#endif
+
+  /// acc + a * b.
+  static ACCSIM_INLINE Real term(Real acc, Real a, Real b, const Constants& p, const Constants& c, Int r, Counts& n, Int& largest,
+                                 bool fit) {
+    if constexpr (truncated) {
+      const Real product = O::truncated_product(a, b);
+      const Mask kept = O::ge(O::magnitude(product), p.min_normal);
+      const Real x = O::real(O::and_where(kept, O::bits(product), p.keep));
+      O::count(n.kept, kept);
+      if (fit) O::count(n.product_inexact, O::differ(x, product));
+      return rounded(O::truncated_sum(acc, x), acc, c, r, n, largest);
+    } else if constexpr (native) {
+#if defined(__AVX512F__)
+      return counted(O::nearest_fma(a, b, acc), O::inexact_fma(a, b, acc), acc, n, largest);
+#else
+      return acc;
+#endif
+    } else {
+      return rounded(O::odd_fma(a, b, acc, false), acc, c, r, n, largest);
+    }
+  }
+  static ACCSIM_INLINE Real sum(Real acc, Real x, const Constants& c, Int r, Counts& n, Int& largest) {
+    if constexpr (truncated) return rounded(O::truncated_sum(acc, x), acc, c, r, n, largest);
+#if defined(__AVX512F__)
+    else if constexpr (native) return counted(O::nearest_sum(acc, x), O::inexact_sum(acc, x), acc, n, largest);
+#endif
+    else return rounded(O::odd_sum(acc, x, false), acc, c, r, n, largest);
+  }
+
+ public:
+  template <bool fit>
+  static __attribute__((noinline)) void run(const FloatPlan& plan, FloatBlock& block) {
+    const T* a = static_cast<const T*>(block.a);
+    const T* b = static_cast<const T*>(block.b);
+    Words words[random ? float_max_levels : 1];
+    Real* upper = static_cast<Real*>(block.scratch);  // accumulators of the levels above the innermost
+    std::int64_t count[float_max_levels] = {};
+    for (int i = 0; i < plan.levels * registers; ++i) upper[i] = Real{};
+    Real acc[registers];
+    unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = Real{}; });
+    if (block.initial != nullptr) {
+      const T* initial = static_cast<const T*>(block.initial);
+      if (plan.initial_level == 0) unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = O::load(initial + place(i)); });
+      else
+        for (int i = 0; i < registers; ++i) upper[plan.initial_level * registers + i] = O::load(initial + place(i));
+    }
+    Counts n;
+    const Constants p = constants(plan.product);
+    const Constants c = constants(plan.level[0].rounding);
+    const std::int64_t terms = plan.level[0].terms;
+    for (std::int64_t first = 0; first < block.k;) {
+      const std::int64_t end = block.k - first < terms ? block.k : first + terms;
+      const T* a0 = a + first;
+      const T* b0 = b + first * stride;
+      for (std::int64_t k = first; k < end; ++k, ++a0, b0 += stride) {
+        if constexpr (random) refill(words[0], plan.level[0].rounding.random, block);
+        unrolled<fast_rows>([&](auto row) ACCSIM_LAMBDA {
+          const Real x = O::set_real(a0[row * block.a_stride]);
+          unrolled<vectors>([&](auto v) ACCSIM_LAMBDA {
+            constexpr int i = decltype(row)::value * vectors + decltype(v)::value;
+            Int r{};
+            if constexpr (random) r = words[0].word[i][(words[0].ordinal - 1) % 4];
+            acc[i] = term(acc[i], x, O::load(b0 + v * O::lanes), p, c, r, n, n.largest[v], fit);
+          });
+        });
+      }
+      first = end;
+      Real* handed = upper;  // the innermost level's slot
+      unrolled<registers>([&](auto i) ACCSIM_LAMBDA {
+        handed[i] = acc[i];
+        acc[i] = Real{};
+      });
+      hand_up(plan, block, upper, count, words, n, first == block.k);
+    }
+    finish(n, block);
+  }
+
+ private:
+  static constexpr int place(int i) { return (i / vectors) * stride + (i % vectors) * O::lanes; }
+
+  /// Adds what the innermost level hands up, as far as levels are full, or all that is there at the end.
+  static __attribute__((noinline)) void hand_up(const FloatPlan& plan, FloatBlock& block, Real* upper, std::int64_t* count, Words* words,
+                                                Counts& n, bool is_end) {
+    const Real* handed = upper;
+    for (int l = 1; l < plan.levels; ++l) {
+      const Constants c = constants(plan.level[l].rounding);
+      Real* acc = upper + l * registers;
+      if constexpr (random) refill(words[l], plan.level[l].rounding.random, block);
+      Real result[registers];
+      for (int v = 0; v < vectors; ++v) {
+        Int largest = n.largest[v];
+        for (int i = v; i < registers; i += vectors) {
+          Int r{};
+          if constexpr (random) r = words[l].word[i][(words[l].ordinal - 1) % 4];
+          result[i] = sum(acc[i], handed[i], c, r, n, largest);
+          if (truncated && is_end && l + 1 == plan.levels) result[i] = signed_zero(acc[i], handed[i], result[i]);
+        }
+        n.largest[v] = largest;
+      }
+      ++count[l];
+      const bool up = count[l] == plan.level[l].terms || is_end;
+      for (int i = 0; i < registers; ++i) acc[i] = result[i];
+      if (!up) return;
+      if (l + 1 < plan.levels) {
+        count[l] = 0;
+        for (int i = 0; i < registers; ++i) {
+          upper[i] = result[i];
+          acc[i] = Real{};
+        }
+        handed = upper;
+      } else if (is_end) {
+        handed = acc;
+      }
+    }
+    if (!is_end) return;
+    for (int i = 0; i < registers; ++i) {
+      const Real x = truncated && plan.levels == 1 ? signed_zero(Real{}, Real{}, handed[i]) : handed[i];
+      O::store(static_cast<T*>(block.results) + place(i), x);
+    }
+  }
+
+  /// The last sum, where it is zero, with its sign: that of a flushed sum, + where two numbers cancel; NaN where the addends are zeros,
+  /// whose signs a truncating loop does not keep.
+  static Real signed_zero(Real acc, Real x, Real result) {
+    const Real exact = O::truncated_sum(acc, x);
+    const Int sign = O::bits(exact) & O::set(O::sign);
+    const Mask unknown = O::eq(O::magnitude(acc) | O::magnitude(x), Int{});
+    const Int zero = O::select(unknown, O::set(O::infinity + 1), sign);
+    return O::real(O::select(O::eq(O::magnitude(result), Int{}), zero, O::bits(result)));
+  }
+  static ACCSIM_INLINE void refill(Words& words, const FloatRandom& source, const FloatBlock& block) {
+    if (words.ordinal % 4 == 0) {
+      for (int i = 0; i < registers; ++i) {
+        const int at = (i / vectors) * stride + (i % vectors) * O::lanes;
+        philox_words<T>(source, words.ordinal / 4, block.output_low + at, block.output_high + at, words.word[i]);
+      }
+    }
+    ++words.ordinal;
+  }
+
+  static void finish(const Counts& n, FloatBlock& block) {
+    const std::int64_t tiny_sums = truncated ? total<T>(n.nonzero) - total<T>(n.normal) : total<T>(n.tiny);
+    block.events[2] += total<T>(n.product_inexact);
+    block.events[4] += tiny_sums;
+    block.events[5] += total<T>(n.inexact) + (truncated ? tiny_sums : 0);
+    block.events[6] += total<T>(n.swamped);
+    block.products_kept += total<T>(n.kept);
+    block.largest = 0;
+    for (const Int& largest : n.largest) {
+      for (int i = 0; i < O::lanes; ++i) {
+        const auto word = static_cast<std::uint64_t>(static_cast<typename O::UWord>(largest[i]));
+        if (word > block.largest) block.largest = word;
+      }
+    }
+  }
+};
+
+template <class T, FloatFast fast>
+void run_fast_as(const FloatPlan& plan, FloatBlock& block) {
+  const HostRounding rounding(fast == FloatFast::truncated ? HostRounding::Way::zero : HostRounding::Way::down);
+  if (fast == FloatFast::truncated && plan.products_fit) {
+    if (block.vectors == 1) FastLoop<T, fast, 1>::template run<true>(plan, block);
+    else FastLoop<T, fast, 2>::template run<true>(plan, block);
+    return;
+  }
+  if (block.vectors == 1) FastLoop<T, fast, 1>::template run<false>(plan, block);
+  else FastLoop<T, fast, 2>::template run<false>(plan, block);
+}
+
+template <class T>
+void run_fast(const FloatPlan& plan, FloatBlock& block) {
+  switch (plan.fast) {
+    case FloatFast::none: return;
+    case FloatFast::truncated: return run_fast_as<T, FloatFast::truncated>(plan, block);
+    case FloatFast::nearest: return run_fast_as<T, FloatFast::nearest>(plan, block);
+    case FloatFast::nearest_normal: return run_fast_as<T, FloatFast::nearest_normal>(plan, block);
+    case FloatFast::stochastic: return run_fast_as<T, FloatFast::stochastic>(plan, block);
+    case FloatFast::stochastic_normal: return run_fast_as<T, FloatFast::stochastic_normal>(plan, block);
+    case FloatFast::native:
+#if defined(__AVX512F__)
+      run_fast_as<T, FloatFast::native>(plan, block);
+#endif
+      return;
+  }
+}
+
+}  // namespace accsim::sim::kernels::ACCSIM_ISA
