@@ -5,6 +5,7 @@
 // format's own rounding gives it, in units of the format's finest spacing. Each issue's sum is rounded by the format's own rounding. A sum
 // of zero is -0 where all products are, +0 where all are, else as the rounding says.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 

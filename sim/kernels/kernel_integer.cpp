@@ -125,6 +125,8 @@ class IntegerRun {
       job_.last_group_terms = last - first;
     }
     job_.words = static_cast<std::int64_t>(terms_.size()) / per_word;
+    in_order_ = static_cast<std::int64_t>(terms_.size()) == tile_.k;
+    for (std::size_t t = 0; t < terms_.size(); ++t) in_order_ &= terms_[t] == static_cast<std::int64_t>(t);
   }
 
   /// Half of how far partial sums move within a block, or the one after it, rounded up.
@@ -141,6 +143,41 @@ class IntegerRun {
       slack_.push_back(static_cast<std::int32_t>((std::max(moved[i], i + 1 < moved.size() ? moved[i + 1] : 0) + 1) / 2));
   }
 
+  /// A row or column in the order of the packed terms: 16-bit integers where the lanes are of 32 bits.
+  const std::int16_t* narrow_line(const Integers& x, std::int64_t line) {
+    const std::int16_t* const from = x.narrow.data() + line * tile_.k;
+    if (in_order_) return from;
+    line_.resize(terms_.size());
+    for (std::size_t t = 0; t < terms_.size(); ++t) line_[t] = terms_[t] < 0 ? std::int16_t{0} : from[terms_[t]];
+    return line_.data();
+  }
+  static std::int32_t pair(const std::int16_t* line, std::int64_t word) {
+    const auto first = static_cast<std::uint16_t>(line[2 * word]);
+    const auto second = static_cast<std::uint16_t>(line[2 * word + 1]);
+    return static_cast<std::int32_t>(first | static_cast<std::uint32_t>(second) << 16);
+  }
+  void pack_row(const Integers& x, std::int64_t line, std::int32_t* out) {
+    const std::int16_t* const from = narrow_line(x, line);
+    for (std::int64_t w = 0; w < job_.words; ++w) {
+      const std::int32_t both = pair(from, w);
+      if (job_.loop == IntegerLoop::pairs) {
+        out[w] = both;
+      } else {
+        out[2 * w] = both & 0xFFFF;
+        out[2 * w + 1] = both & ~0xFFFF;
+      }
+    }
+  }
+  void pack_row(const Integers& x, std::int64_t line, std::int64_t* out) const { pack_column(x, line, 1, out); }
+  void pack_column(const Integers& x, std::int64_t line, std::int64_t stride, std::int32_t* out) {
+    const std::int16_t* const from = narrow_line(x, line);
+    for (std::int64_t w = 0; w < job_.words; ++w) out[w * stride] = pair(from, w);
+  }
+  void pack_column(const Integers& x, std::int64_t line, std::int64_t stride, std::int64_t* out) const {
+    for (std::size_t t = 0; t < terms_.size(); ++t)
+      out[static_cast<std::int64_t>(t) * stride] = x.at(static_cast<std::size_t>(line * tile_.k + terms_[t]));
+  }
+
   template <class T>
   void pack(const Integers& a, const Integers& b) {
     const std::int64_t lanes = lanes_.vector_bytes / static_cast<std::int64_t>(sizeof(T));
@@ -151,44 +188,20 @@ class IntegerRun {
       measure_blocks(a, b);
       job_.slack = slack_.data();
     }
-    const auto k = static_cast<std::size_t>(tile_.k);
-    const auto count = terms_.size();
-    const auto element = [&](const Integers& x, std::int64_t line, std::size_t t) {
-      return terms_[t] < 0 ? 0 : x.at(static_cast<std::size_t>(line) * k + static_cast<std::size_t>(terms_[t]));
-    };
-    const auto pair = [&](const Integers& x, std::int64_t line, std::size_t w) {
-      const auto first = static_cast<std::uint32_t>(element(x, line, 2 * w)) & 0xFFFFU;
-      return static_cast<std::int32_t>(first | static_cast<std::uint32_t>(element(x, line, 2 * w + 1)) << 16);
-    };
-    const LaneMemory<T> rows(tile_.rows * static_cast<std::int64_t>(count));
+    const LaneMemory<T> rows(tile_.rows * static_cast<std::int64_t>(terms_.size()));
     const LaneMemory<T> columns(job_.panels * job_.words * lanes);
-    T* out = rows.data();
-    for (std::int64_t r = 0; r < tile_.rows; ++r) {
-      if (job_.loop == IntegerLoop::pairs) {
-        for (std::size_t w = 0; w < count / 2; ++w) *out++ = static_cast<T>(pair(a, r, w));
-      } else {
-        for (std::size_t t = 0; t < count; ++t) {
-          const std::int64_t x = element(a, r, t);
-          if constexpr (sizeof(T) == 8) *out++ = x;
-          else *out++ = static_cast<T>(t % 2 == 0 ? static_cast<std::uint32_t>(x) & 0xFFFFU : static_cast<std::uint32_t>(x) << 16);
-        }
-      }
-    }
-    std::fill_n(columns.data(), job_.panels * job_.words * lanes, T{0});
-    for (std::int64_t c = 0; c < tile_.columns; ++c) {
-      T* lane = columns.data() + c / lanes * job_.words * lanes + c % lanes;
-      for (std::size_t w = 0; w < static_cast<std::size_t>(job_.words); ++w) {
-        if constexpr (sizeof(T) == 8) lane[static_cast<std::int64_t>(w) * lanes] = element(b, c, w);
-        else lane[static_cast<std::int64_t>(w) * lanes] = static_cast<T>(pair(b, c, w));
-      }
-    }
+    for (std::int64_t r = 0; r < tile_.rows; ++r)
+      pack_row(a, r, rows.data() + r * job_.words * (job_.loop == IntegerLoop::pairs ? 1 : job_.wide ? 1 : 2));
+    const std::int64_t full = tile_.columns / lanes * lanes;
+    if (full < job_.panels * lanes) std::fill(columns.data() + full * job_.words, columns.data() + job_.panels * job_.words * lanes, T{0});
+    for (std::int64_t c = 0; c < tile_.columns; ++c) pack_column(b, c, lanes, columns.data() + c / lanes * job_.words * lanes + c % lanes);
     const std::int64_t padded = job_.panels * lanes;
     const LaneMemory<char> scratch(plan_.scratch * lanes_.vector_bytes);
-    std::vector<std::int64_t> values(static_cast<std::size_t>(tile_.rows * padded));
-    std::vector<char> overflowed(values.size());
+    const LaneMemory<std::int64_t> values(tile_.rows * padded);
+    std::vector<char> overflowed(static_cast<std::size_t>(tile_.rows * padded));
     std::vector<std::int64_t> initial;
     if (!initial_.empty()) {
-      initial.resize(values.size());
+      initial.resize(overflowed.size());
       for (std::int64_t r = 0; r < tile_.rows; ++r)
         std::copy_n(initial_.begin() + r * tile_.columns, tile_.columns, initial.begin() + r * padded);
       job_.initial = initial.data();
@@ -204,25 +217,23 @@ class IntegerRun {
     job_.values = values.data();
     job_.overflowed = overflowed.data();
     lanes_.run(job_);
-    fill(values, overflowed, padded);
+    fill(values.data(), overflowed, padded);
   }
 
-  void fill(const std::vector<std::int64_t>& values, const std::vector<char>& overflowed, std::int64_t padded) {
+  void fill(const std::int64_t* values, const std::vector<char>& overflowed, std::int64_t padded) {
     const int unit = plan_.level_unit[plan_.level_count - 1];
     const Finish finish(datapath_, tile_);
     const auto outputs = static_cast<std::size_t>(tile_.rows * tile_.columns);
     result_.overflowed.resize(outputs);
-    std::int64_t widest = 0;
-    for (const std::int64_t v : values) widest = std::max(widest, std::abs(v));
-    const bool as_numbers = !finish.needed() && widest <= std::int64_t{1} << 53 && unit > -1000 && unit < 900;
+    const bool as_numbers = !finish.needed() && plan_.widest <= Int128{1} << 53 && unit > -1000 && unit < 900;
     const double scale = as_numbers ? std::ldexp(1.0, unit) : 0.0;
     if (as_numbers) result_.numbers.resize(outputs);
     std::vector<NarrowExact> exact(as_numbers ? 0 : outputs);
     for (std::int64_t r = 0; r < tile_.rows; ++r) {
       for (std::int64_t c = 0; c < tile_.columns; ++c) {
         const auto i = static_cast<std::size_t>(r * tile_.columns + c);
-        const auto from = static_cast<std::size_t>(r * padded + c);
-        result_.overflowed[i] = overflowed[from];
+        const std::int64_t from = r * padded + c;
+        result_.overflowed[i] = overflowed[static_cast<std::size_t>(from)];
         if (as_numbers) {
           result_.numbers[i] = static_cast<double>(values[from]) * scale;
         } else {
@@ -264,6 +275,8 @@ class IntegerRun {
   Int128 largest_product_ = 0;
   int product_unit_ = 0;
   std::vector<std::int64_t> initial_, terms_;
+  std::vector<std::int16_t> line_;
+  bool in_order_ = false;
   std::vector<std::int32_t> slack_;
 };
 
