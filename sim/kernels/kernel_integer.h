@@ -73,7 +73,7 @@ struct IntegerJob {
   IntegerTotals totals;
 };
 
-constexpr std::int64_t block_words = 4;  ///< of the pairs loop: 8 terms
+constexpr std::int64_t block_words = 3;  ///< of the pairs loop: the fewer, the fewer partial sums look as if they could be the largest
 constexpr std::int64_t loop_rows = 4;    ///< rows a loop takes at once
 constexpr std::int64_t loop_panels = 2;  ///< panels that the pairs loop takes at once; jobs have a multiple
 
