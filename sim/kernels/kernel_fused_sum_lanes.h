@@ -159,7 +159,14 @@ void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t
   const I32* b_least = reinterpret_cast<const I32*>(job.b_least) + panel * job.issues + issue;
   const I32* b_odd = reinterpret_cast<const I32*>(job.b_odd) + panel * job.issues + issue;
 
-  I32 largest = state.exponent;
+  // An accumulator that is not finite, or about to be, is the interpreter's; the lane goes on with zero.
+  const I32 out_of_range = state.exponent > exponent_limit;
+  Pair<F64> held = state.accumulator;
+  if (any(out_of_range)) {
+    const Pair<I64> wide = widen(out_of_range);
+    held = Pair<F64>{wide.low != 0 ? F64{} : held.low, wide.high != 0 ? F64{} : held.high};
+  }
+  I32 largest = out_of_range ? I32{} + zero_operand : state.exponent;
   if (job.zeros_count) {
     I32 least = state.exponent;
     for (std::int64_t t = 0; t < terms; ++t) {
@@ -175,7 +182,7 @@ void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t
   largest = larger(largest, I32{} - 2 * exponent_limit);  // where all are zeros
   const I32 place = largest + job.base;
   const CutProducts products = cut_products<floors>(job, a, a_exponents, b, b_exponents, terms, place);
-  const CutAccumulator c = cut_accumulator<floors>(job, state.accumulator, widen(job.fraction_bits - largest));
+  const CutAccumulator c = cut_accumulator<floors>(job, held, widen(job.fraction_bits - largest));
   I32 far = c.far;
   const I32 perhaps_far = place - (*b_least + job.a_least[row * job.issues + issue]) > job.window;
   if (any(perhaps_far)) far |= far_products(job, a, a_exponents, b, b_exponents, terms, place);
@@ -200,7 +207,7 @@ void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t
                         (whole.high != places.high) | (rounded_high.value != uncut.high * scale.high)});
   I32 odd = narrow({rounded_low.odd, rounded_high.odd});
   odd |= far | *b_odd | job.a_odd[row * job.issues + issue];
-  odd |= state.exponent > exponent_limit;  // an accumulator that is not finite, or about to be
+  odd |= out_of_range;
   Pair<F64> partial{low < 0.0 ? -low : low, high < 0.0 ? -high : high};
   if (any(odd)) slow_lanes(job, odd, row, panel, issue, before, state, inexact, partial);
   state.inexact -= inexact;
