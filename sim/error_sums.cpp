@@ -35,38 +35,54 @@ Exact difference(const Exact& a, const Exact& b) { return formats::sum(a, negate
 
 }  // namespace
 
-RealOutput ErrorSums::add(const OutputValues& output) {
+RoundedOutput ErrorSums::add(const OutputValues& output) {
   const Exact real_y = product(output.y, output.scale);
   const Exact comparable_y = scaled(real_y, output.shift);
   const Exact real_reference = formats::sum(product(output.sum, output.scale), output.bias);
-  const RealOutput real{to_double(real_y), to_double(real_reference)};
-  if (output.y.is_finite() && real_reference.is_finite()) {
-    const Exact error = difference(comparable_y, real_reference);
-    const double e = to_double(error);
-    const double y = to_double(comparable_y);
-    error_.add(e);
-    reference_.add(real.reference);
-    y_squares_.add_product(y, y);
-    y_reference_.add_product(y, real.reference);
-    max_abs_ = std::max(max_abs_, std::fabs(e));
-    const Exact ulps = quotient_with_sticky(error, scaled(output.scale, output.spacing_exponent), 128);
-    max_ulp_ = std::max(max_ulp_, std::fabs(to_double(ulps)));
+  const Exact error = difference(comparable_y, real_reference);
+  RoundedOutput rounded{.y = to_double(real_y),
+                        .comparable_y = to_double(comparable_y),
+                        .reference = to_double(real_reference),
+                        .signal = to_double(output.signal),
+                        .error = to_double(error),
+                        .quantization_noise = to_double(difference(real_reference, output.signal)),
+                        .total_noise = to_double(difference(comparable_y, output.signal))};
+  if (error.is_finite()) rounded.ulps = to_double(quotient_with_sticky(error, scaled(output.scale, output.spacing_exponent), 128));
+  // What is finite may still round to an infinity: what counts is whether it is.
+  add(rounded, output.y.is_finite(), real_reference.is_finite(), output.signal.is_finite());
+  return rounded;
+}
+
+void ErrorSums::add(const RoundedOutput& output) {
+  add(output, std::isfinite(output.y), std::isfinite(output.reference), std::isfinite(output.signal));
+}
+
+void ErrorSums::add(const RoundedOutput& output, bool y_is_finite, bool reference_is_finite, bool signal_is_finite) {
+  if (y_is_finite && reference_is_finite) {
+    error_.add(output.error);
+    reference_.add(output.reference);
+    y_squares_.add_product(output.comparable_y, output.comparable_y);
+    y_reference_.add_product(output.comparable_y, output.reference);
+    max_abs_ = std::max(max_abs_, std::fabs(output.error));
+    max_ulp_ = std::max(max_ulp_, std::fabs(output.ulps));
   }
-  if (output.signal.is_finite()) {
-    const double signal = to_double(output.signal);
-    if (real_reference.is_finite()) {
-      quantization_noise_.add(to_double(difference(real_reference, output.signal)));
-      quantization_signal_.add(signal);
-    }
-    if (output.y.is_finite()) {
-      total_noise_.add(to_double(difference(comparable_y, output.signal)));
-      total_signal_.add(signal);
-    }
+  if (signal_is_reference_) {
+    if (!y_is_finite && reference_is_finite) lone_reference_.add(output.reference);
+    return;
   }
-  return real;
+  if (!signal_is_finite) return;
+  if (reference_is_finite) {
+    quantization_noise_.add(output.quantization_noise);
+    quantization_signal_.add(output.signal);
+  }
+  if (y_is_finite) {
+    total_noise_.add(output.total_noise);
+    total_signal_.add(output.signal);
+  }
 }
 
 void ErrorSums::merge(const ErrorSums& other) {
+  lone_reference_.merge(other.lone_reference_);
   error_.merge(other.error_);
   reference_.merge(other.reference_);
   y_squares_.merge(other.y_squares_);
@@ -99,7 +115,17 @@ StatisticValue ErrorSums::error_statistic(std::string_view name) const {
   return std::monostate{};
 }
 
-StatisticValue ErrorSums::sqnr_db() const { return decibels(quantization_signal_, quantization_noise_); }
-StatisticValue ErrorSums::total_sndr_db() const { return decibels(total_signal_, total_noise_); }
+StatisticValue ErrorSums::sqnr_db() const {
+  if (!signal_is_reference_) return decibels(quantization_signal_, quantization_noise_);
+  Moments signal = reference_;
+  signal.merge(lone_reference_);
+  Moments noise;  // of zeros
+  noise.count = signal.count;
+  return decibels(signal, noise);
+}
+
+StatisticValue ErrorSums::total_sndr_db() const {
+  return signal_is_reference_ ? decibels(reference_, error_) : decibels(total_signal_, total_noise_);
+}
 
 }  // namespace accsim::sim

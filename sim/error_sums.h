@@ -19,15 +19,25 @@ struct OutputValues {
   int spacing_exponent = 0;  ///< of the last format at the reference, before scales, shift undone
 };
 
-/// Both in real units, rounded once to binary64.
-struct RealOutput {
-  double y = 0, reference = 0;
+/// The same in real units, each number rounded once to binary64. `error` and what follows it mean nothing where a number that they are made
+/// of is not finite.
+struct RoundedOutput {
+  double y = 0;             ///< shift not undone
+  double comparable_y = 0;  ///< shift undone
+  double reference = 0, signal = 0;
+  double error = 0;  ///< comparable y - reference
+  double ulps = 0;   ///< the error over the spacing
+  double quantization_noise = 0, total_noise = 0;
 };
 
 class ErrorSums {
  public:
-  /// Adds one output and returns what result files keep of it.
-  RealOutput add(const OutputValues& output);
+  /// `signal_is_reference`: the signal of every output is its reference (nothing is quantized), so that it is not summed apart.
+  explicit ErrorSums(bool signal_is_reference = false) : signal_is_reference_(signal_is_reference) {}
+
+  /// Adds one output and returns it rounded.
+  RoundedOutput add(const OutputValues& output);
+  void add(const RoundedOutput& output);
   void merge(const ErrorSums& other);
   /// The rows of the groups error, quantization and total, and range.max_abs_output, in the order of statistic_rows().
   [[nodiscard]] StatisticValue error_statistic(std::string_view name) const;
@@ -35,6 +45,10 @@ class ErrorSums {
   [[nodiscard]] StatisticValue total_sndr_db() const;
 
  private:
+  void add(const RoundedOutput& output, bool y_is_finite, bool reference_is_finite, bool signal_is_finite);
+
+  bool signal_is_reference_;
+  Moments lone_reference_;                            // of outputs where only the reference is finite; used with signal_is_reference_
   Moments error_, reference_;                         // outputs where y and reference are finite
   ExactSum y_squares_, y_reference_;                  // the same outputs
   Moments quantization_noise_, quantization_signal_;  // reference and signal finite

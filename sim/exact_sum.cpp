@@ -71,6 +71,15 @@ void ExactSum::add_product(double x, double y) {
   if (additions_ >= carry_every) carry();
 }
 
+void ExactSum::add_integer(Int128 n, int exponent) {
+  const bool negative = n < 0;
+  const UInt128 magnitude = negative ? -static_cast<UInt128>(n) : static_cast<UInt128>(n);
+  add_bits(negative, static_cast<std::uint64_t>(magnitude), exponent);
+  add_bits(negative, static_cast<std::uint64_t>(magnitude >> 64), exponent + 64);
+  additions_ += 2;
+  if (additions_ >= carry_every) carry();
+}
+
 /// Leaves 32 bits in every limb below the highest and moves the rest up; the highest keeps its sign and up to 62 bits.
 void ExactSum::carry() {
   constexpr Int128 roomy = Int128{1} << 62;

@@ -15,6 +15,8 @@ class ExactSum {
   void add(double x);
   /// Adds x * y, exactly.
   void add_product(double x, double y);
+  /// Adds n * 2^exponent; its last bit weighs at least 2^-2148, its first at most 2^2048.
+  void add_integer(formats::Int128 n, int exponent);
   void merge(const ExactSum& other);
   void clear();
   /// The exact total; +0 for an empty sum and for exact cancellation.

@@ -1,4 +1,4 @@
-// Packing operands: the elements that a tile's rows and columns take, gathered into dense rows.
+// Packing operands: the elements that some rows of a layer take, gathered into dense rows.
 #pragma once
 
 #include <span>
@@ -6,6 +6,7 @@
 
 #include "sim/block_operand.h"
 #include "sim/lowering.h"
+#include "sim/product_rows.h"
 #include "sim/tensor.h"
 
 namespace accsim::sim {
@@ -19,52 +20,34 @@ struct PassOperand {
   const BlockOperand* blocks = nullptr;  ///< set where the operand has a block format
 };
 
-/// Dense rows of one operand: what the datapath sees, and the unquantized values where they differ.
-struct PackedRows {
-  std::vector<double> seen, traced;                      ///< rows x k
+/// What packing makes of an operand, beside dense rows.
+struct PackPlan {
+  ProductRows::Side side = ProductRows::Side::a;
+  std::int64_t k = 0;
+  bool exact = false;         ///< exact values instead of binary64
+  ProductPlan seen, traced;   ///< of the products with the other operand; `traced` is used where one of the two is quantized
+  bool needs_traced = false;  ///< one of the two operands is quantized, so that the traced values are summed apart
+};
+
+/// Dense rows of one operand: what the datapath sees, the unquantized values where they differ, and both as integers.
+class PackedRows {
+ public:
+  /// Makes room for rows first..first+count of a group.
+  void resize(const PassOperand& operand, const PackPlan& plan, std::int64_t group, std::int64_t first, std::int64_t count);
+  /// Gathers rows i..i+n of them with `lowering`; different rows may be packed at the same time.
+  void pack(const PassOperand& operand, const PackPlan& plan, const Lowering& lowering, std::int64_t i, std::int64_t n);
+  /// Bytes of one term of one row.
+  static std::int64_t bytes(const PassOperand& operand, const PackPlan& plan);
+
+  std::int64_t group = 0, first = 0, count = 0;
+  std::vector<double> seen, traced;                      ///< rows x k; `traced` where it differs
   std::vector<formats::Exact> seen_exact, traced_exact;  ///< instead of both, where binary64 does not hold them
   std::vector<double> dataset_scale;                     ///< of each row
   std::vector<double> block_elements, block_scales;      ///< of a block format: see BlockScales
+  ProductRows seen_integers, traced_integers;            ///< without carriers: empty
+
+ private:
+  void pack_row(const PassOperand& operand, const PackPlan& plan, std::int64_t i, std::span<const std::int64_t> elements);
 };
-
-/// Gathers rows first..first+count of a group with `elements_of(group, row, span)`; `exact` packs exact values.
-template <class ElementsOf>
-void pack_rows(const PassOperand& operand, std::int64_t k, std::int64_t group, std::int64_t first, std::int64_t count, bool exact,
-               ElementsOf&& elements_of, PackedRows& packed) {
-  std::vector<std::int64_t> elements(static_cast<std::size_t>(k));
-  packed.seen.clear();
-  packed.traced.clear();
-  packed.seen_exact.clear();
-  packed.traced_exact.clear();
-  packed.dataset_scale.clear();
-  packed.block_elements.clear();
-  packed.block_scales.clear();
-  for (std::int64_t row = first; row < first + count; ++row) {
-    elements_of(group, row, std::span<std::int64_t>(elements));
-    double scale = 1.0;
-    for (const std::int64_t e : elements) {
-      if (e == Lowering::hole) continue;
-      scale = operand.tensor->scale_of(e);
-      break;
-    }
-    packed.dataset_scale.push_back(scale);
-    const auto gather = [&](const Values& values, std::vector<double>& doubles, std::vector<formats::Exact>& exacts) {
-      for (const std::int64_t e : elements) {
-        if (exact) exacts.push_back(e == Lowering::hole ? formats::Exact::zero() : values.exact(e));
-        else doubles.push_back(e == Lowering::hole ? 0.0 : values.number(e));
-      }
-    };
-    if (operand.blocks == nullptr) gather(*operand.seen, packed.seen, packed.seen_exact);
-    else operand.blocks->quantize_row(elements, packed.seen, packed.block_elements, packed.block_scales);
-    if (operand.quantized) gather(operand.tensor->values, packed.traced, packed.traced_exact);
-  }
-  if (operand.blocks != nullptr && exact) {
-    for (const double x : packed.seen) packed.seen_exact.push_back(formats::from_double<formats::Wide>(x));
-  }
-}
-
-/// The exact dot product of two packed rows.
-formats::Exact exact_dot(std::span<const double> a, std::span<const double> b);
-formats::Exact exact_dot(std::span<const formats::Exact> a, std::span<const formats::Exact> b);
 
 }  // namespace accsim::sim

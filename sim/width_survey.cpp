@@ -124,10 +124,15 @@ class Survey {
   }
 
   [[nodiscard]] PackedRows rows_of(bool is_a, std::int64_t group, std::int64_t first, std::int64_t count) const {
+    const PackPlan plan{.side = is_a ? ProductRows::Side::a : ProductRows::Side::b,
+                        .k = lowering_.k,
+                        .exact = exact_,
+                        .seen = {},
+                        .traced = {},
+                        .needs_traced = false};
     PackedRows rows;
-    pack_rows(
-        is_a ? a_ : b_, lowering_.k, group, first, count, exact_, [&](auto... x) { is_a ? lowering_.a_row(x...) : lowering_.b_row(x...); },
-        rows);
+    rows.resize(is_a ? a_ : b_, plan, group, first, count);
+    rows.pack(is_a ? a_ : b_, plan, lowering_, 0, count);
     return rows;
   }
 

@@ -1,0 +1,321 @@
+#include "sim/tile_statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "sim/output_conversion.h"
+#include "sim/wide_round.h"
+
+namespace accsim::sim {
+
+using formats::Exact;
+using formats::Int128;
+using formats::NarrowExact;
+using formats::UInt128;
+using formats::Wide;
+
+namespace {
+
+constexpr int binades = 2800;  // about 2^0
+constexpr int farthest = 600;  // units whose multiples of up to 256 bits are normal numbers of binary64
+
+/// n * 2^exponent.
+Exact exact(Int128 n, int exponent) {
+  if (n == 0) return Exact::zero();
+  const bool negative = n < 0;
+  return {negative, false, false, exponent, formats::widened(negative ? -static_cast<UInt128>(n) : static_cast<UInt128>(n))};
+}
+
+int bit_length_of(Int128 n) { return formats::bit_length(n < 0 ? -static_cast<UInt128>(n) : static_cast<UInt128>(n)); }
+
+/// A positive number as an integer of at most 128 bits times a power of two; zero where it is none.
+struct Factor {
+  UInt128 significand = 0;
+  int exponent = 0;
+  [[nodiscard]] bool is_power_of_two() const { return significand == 1; }
+};
+Factor factor_of(const Exact& x) {
+  if (x.negative || !x.is_nonzero_finite()) return {};
+  const auto trailing = static_cast<int>(boost::multiprecision::lsb(x.significand));
+  const Wide odd = x.significand >> trailing;
+  if (formats::bit_length(odd) > 128) return {};
+  return {formats::narrowed(odd), x.exponent + trailing};
+}
+
+/// An output as an integer of at most 53 bits times a power of two.
+struct Number {
+  bool negative = false;
+  std::uint64_t significand = 0;
+  int exponent = 0;
+  double value = 0;
+};
+/// False where it is not finite, or has more bits.
+bool number_of(const TileResult& executed, std::size_t i, Number& y) {
+  if (!executed.numbers.empty()) {
+    y.value = executed.numbers[i];
+    if (!std::isfinite(y.value)) return false;
+    const auto bits = std::bit_cast<std::uint64_t>(y.value);
+    const int field = static_cast<int>((bits >> 52) & 0x7FF);
+    y.negative = (bits >> 63) != 0;
+    y.significand = (bits & 0xFFFFFFFFFFFFFULL) | (field != 0 ? 1ULL << 52 : 0);
+    y.exponent = std::max(field, 1) - 1075;
+    return true;
+  }
+  const NarrowExact& x = executed.outputs[i];
+  if (!x.is_finite() || x.significand >> 53 != 0 || std::abs(x.exponent) > farthest) return false;
+  y = {x.negative, static_cast<std::uint64_t>(x.significand), x.exponent, 0};
+  const double value = static_cast<double>(y.significand) * power_of_two(y.exponent);
+  y.value = y.negative ? -value : value;
+  return true;
+}
+
+/// y in units of 2^unit; false where it is no whole number of them, or has more than 126 bits.
+bool in_units(const Number& y, int unit, Int128& n) {
+  n = 0;
+  if (y.significand == 0) return true;
+  const int shift = y.exponent - unit;
+  const int trailing = std::countr_zero(y.significand);
+  if (shift + trailing < 0 || shift > 126 - 53) return false;
+  const Int128 magnitude = shift >= 0 ? static_cast<Int128>(y.significand) << shift : static_cast<Int128>(y.significand >> -shift);
+  n = y.negative ? -magnitude : magnitude;
+  return true;
+}
+
+}  // namespace
+
+Exact exact_dot(std::span<const double> a, std::span<const double> b) {
+  ExactSum sum;
+  for (std::size_t i = 0; i < a.size(); ++i) sum.add_product(a[i], b[i]);
+  return sum.value();
+}
+
+Exact exact_dot(std::span<const Exact> a, std::span<const Exact> b) {
+  Exact total = Exact::zero();
+  for (std::size_t i = 0; i < a.size(); ++i) total = sum(total, product(a[i], b[i]));
+  return total;
+}
+
+void LayerPart::merge(const LayerPart& other) {
+  events.merge(other.events);
+  errors.merge(other.errors);
+  max_abs_product = std::max(max_abs_product, other.max_abs_product);
+  max_abs_partial = std::max(max_abs_partial, other.max_abs_partial);
+  max_abs_output = std::max(max_abs_output, other.max_abs_output);
+  guaranteed.merge(other.guaranteed);
+  observed = std::max(observed, other.observed);
+  simulate_seconds += other.simulate_seconds;
+  reference_seconds += other.reference_seconds;
+}
+
+OutputScales::OutputScales(const PassOperand& a, const PassOperand& b)
+    : quantization_(product(formats::from_double<Wide>(a.scale), formats::from_double<Wide>(b.scale))) {}
+
+Exact OutputScales::dataset(double a, double b) { return product(formats::from_double<Wide>(a), formats::from_double<Wide>(b)); }
+
+/// The scales of the outputs of one column, while their rows have one scale.
+struct TileStatistics::Scale {
+  double dataset_a = std::numeric_limits<double>::quiet_NaN();
+  Exact exact;
+  Factor real, dataset;
+  bool is_fast = false;
+};
+
+TileStatistics::TileStatistics(const Datapath& datapath, const LayerProblem& problem, const PassOperand& a, const PassOperand& b,
+                               const PackPlan& plan)
+    : datapath_(datapath),
+      problem_(problem),
+      a_(a),
+      b_(b),
+      plan_(plan),
+      scales_(a, b),
+      last_level_(datapath.last_level().rounded_format(), datapath.last_level().rounding),
+      has_sums_(!plan.exact && plan.seen.lanes != nullptr),
+      may_be_fast_(has_sums_ && problem.bias == nullptr && std::abs(datapath.output.shift) <= 64) {
+  if (datapath.output.format && datapath.output.rounding.mode != formats::Rounding::sr)
+    output_.emplace(*datapath.output.format, datapath.output.rounding);
+}
+
+Exact TileStatistics::real_bias(std::int64_t group, std::int64_t column) const {
+  const std::int64_t element = problem_.lowering->bias_element(group, column);
+  return product(problem_.bias->values.exact(element), formats::from_double<Wide>(problem_.bias->scale_of(element)));
+}
+
+void TileStatistics::add(const ExecutedTile& tile, LayerPart& part, LayerResult& result) const {
+  if (has_sums_) {
+    integer_products(plan_.seen, tile.a->seen_integers, tile.first_a, tile.rows, tile.b->seen_integers, tile.first_b, tile.columns, plan_.k,
+                     part.sums);
+    if (plan_.needs_traced && plan_.traced.lanes != nullptr) {
+      integer_products(plan_.traced, tile.a->traced_integers, tile.first_a, tile.rows, tile.b->traced_integers, tile.first_b, tile.columns,
+                       plan_.k, part.traced_sums);
+    }
+  }
+  std::vector<Scale> scales(static_cast<std::size_t>(tile.columns));
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    const double scale_a = tile.a->dataset_scale[static_cast<std::size_t>(tile.first_a + r)];
+    for (std::int64_t c = 0; c < tile.columns; ++c) {
+      Scale& scale = scales[static_cast<std::size_t>(c)];
+      if (scale.dataset_a != scale_a) {
+        const double scale_b = tile.b->dataset_scale[static_cast<std::size_t>(tile.first_b + c)];
+        scale.dataset_a = scale_a;
+        scale.exact = scales_.real(scale_a, scale_b);
+        scale.real = factor_of(scale.exact);
+        scale.dataset = factor_of(OutputScales::dataset(scale_a, scale_b));
+        scale.is_fast = scale.real.significand != 0 && scale.dataset.significand != 0;
+      }
+      if (!may_be_fast_ || !scale.is_fast || !fast_output(tile, r, c, scale, part, result))
+        slow_output(tile, r, c, scale.exact, part, result);
+    }
+  }
+}
+
+/// Where the exact sum is an integer in some unit that y shares: everything on machine integers. False: nothing was done.
+bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::int64_t c, const Scale& scale, LayerPart& part,
+                                 LayerResult& result) const {
+  const auto i = static_cast<std::size_t>(r * tile.columns + c);
+  const ProductRows::Row& row = tile.a->seen_integers.row(tile.first_a + r);
+  const ProductRows::Row& column = tile.b->seen_integers.row(tile.first_b + c);
+  if (!row.is_packed || !column.is_packed || !row.rests.empty() || !column.rests.empty()) return false;
+  const int unit = row.unit + column.unit;
+  const int real_unit = unit + scale.real.exponent;
+  Number y;
+  Int128 n = 0;
+  const int shift = datapath_.output.shift;
+  if (std::abs(unit) > farthest || std::abs(real_unit) > farthest || !number_of(*tile.executed, i, y) || !in_units(y, unit - shift, n))
+    return false;
+  const Int128 sum = part.sums[i];
+  const Int128 error = n - sum;
+
+  RoundedOutput rounded_output;
+  const bool is_power = scale.real.is_power_of_two();
+  const double units = rounded(error);
+  if (is_power) {
+    const double to_real = power_of_two(real_unit);
+    rounded_output.error = units * to_real;
+    rounded_output.reference = rounded(sum) * to_real;
+    rounded_output.y = std::ldexp(y.value, scale.real.exponent);
+  } else {
+    const Number256 zero;
+    const Number256 real_y = product256(y.negative ? -static_cast<Int128>(y.significand) : static_cast<Int128>(y.significand),
+                                        scale.real.significand, y.exponent + scale.real.exponent);
+    rounded_output.error = rounded_difference(product256(error, scale.real.significand, real_unit), zero);
+    rounded_output.reference = rounded_difference(product256(sum, scale.real.significand, real_unit), zero);
+    rounded_output.y = y.significand == 0 ? y.value : rounded_difference(real_y, zero);
+  }
+  rounded_output.comparable_y = shift == 0 ? rounded_output.y : std::ldexp(rounded_output.y, shift);
+  if (plan_.needs_traced) {
+    const ProductRows::Row& traced_row = tile.a->traced_integers.row(tile.first_a + r);
+    const ProductRows::Row& traced_column = tile.b->traced_integers.row(tile.first_b + c);
+    if (plan_.traced.lanes == nullptr || !traced_row.is_packed || !traced_column.is_packed || !traced_row.rests.empty() ||
+        !traced_column.rests.empty())
+      return false;
+    const int traced_unit = traced_row.unit + traced_column.unit + scale.dataset.exponent;
+    if (std::abs(traced_unit) > farthest) return false;
+    const Number256 signal = product256(part.traced_sums[i], scale.dataset.significand, traced_unit);
+    rounded_output.signal = rounded_difference(signal, {});
+    rounded_output.quantization_noise = rounded_difference(product256(sum, scale.real.significand, real_unit), signal);
+    rounded_output.total_noise = rounded_difference(product256(n, scale.real.significand, real_unit), signal);
+  }
+  const int sum_length = bit_length_of(sum);
+  const int spacing_exponent = spacing(sum_length == 0 ? binades : sum_length - 1 + unit - shift, part) + shift;
+  if (error != 0) rounded_output.ulps = std::ldexp(units, unit - spacing_exponent);
+
+  part.errors.add(rounded_output);
+  const bool needs_conversion = output_ || shift != 0;
+  if (!needs_conversion) {
+    part.events[Event::outputs_inexact] += error != 0;
+  } else {
+    const Exact register_sum = exact(sum, unit);
+    part.events[Event::outputs_inexact] +=
+        !same_value(widened(tile.executed->output(i)), output_ ? converted(datapath_.output, *output_, register_sum, 0) : register_sum);
+  }
+  if (tile.executed->overflowed[i] != 0) count_overflow(exact(sum, unit), part);
+  part.max_abs_output = std::max(part.max_abs_output, std::fabs(y.value));
+  const auto index = static_cast<std::size_t>(tile.output_index[i]);
+  if (!result.reference.empty() || !result.output.empty())
+    keep(result, index, tile.executed->output(i), rounded_output.y, rounded_output.reference);
+  return true;
+}
+
+void TileStatistics::slow_output(const ExecutedTile& tile, std::int64_t r, std::int64_t c, const Exact& scale, LayerPart& part,
+                                 LayerResult& result) const {
+  const auto i = static_cast<std::size_t>(r * tile.columns + c);
+  const NarrowExact y = tile.executed->output(i);
+  OutputValues values;
+  values.y = widened(y);
+  values.sum = dot(tile, r, c, false, part);
+  values.scale = scale;
+  values.bias = problem_.bias != nullptr ? real_bias(tile.group, tile.b->first + tile.first_b + c) : Exact::zero();
+  values.shift = datapath_.output.shift;
+  if (signal_is_reference()) {
+    values.signal = product(values.sum, scale);
+  } else {
+    values.signal =
+        product(dot(tile, r, c, true, part), OutputScales::dataset(tile.a->dataset_scale[static_cast<std::size_t>(tile.first_a + r)],
+                                                                   tile.b->dataset_scale[static_cast<std::size_t>(tile.first_b + c)]));
+  }
+  values.signal = formats::sum(values.signal, values.bias);
+  // What the register would hold without any rounding: the sum and C as it entered.
+  const Exact register_sum = formats::sum(values.sum, tile.accumulator.empty() ? Exact::zero() : widened(tile.accumulator[i]));
+  values.spacing_exponent = spacing_exponent(datapath_.result_format(), scaled(register_sum, -values.shift)) + values.shift;
+
+  const RoundedOutput real = part.errors.add(values);
+  part.events[Event::nonfinite_outputs] += !y.is_finite();
+  part.events[Event::outputs_inexact] +=
+      !same_value(values.y, output_ ? converted(datapath_.output, *output_, register_sum, 0) : register_sum);
+  if (tile.executed->overflowed[i] != 0) count_overflow(register_sum, part);
+  if (y.is_finite()) part.max_abs_output = std::max(part.max_abs_output, to_double(magnitude(y)));
+  keep(result, static_cast<std::size_t>(tile.output_index[i]), y, real.y, real.reference);
+}
+
+void TileStatistics::count_overflow(const Exact& register_sum, LayerPart& part) const {
+  ++part.events[Event::outputs_overflowed];
+  ++part.events[last_level_.outside_range(register_sum) ? Event::outputs_persistent_overflow : Event::outputs_transient_overflow];
+}
+
+int TileStatistics::spacing(int binade, LayerPart& part) const {
+  constexpr int unknown = std::numeric_limits<int>::min();
+  const auto compute = [&](const Exact& x) { return spacing_exponent(datapath_.result_format(), x); };
+  if (part.spacings.empty()) part.spacings.assign(2 * binades + 1, unknown);
+  int& spacing = part.spacings[static_cast<std::size_t>(binade + binades)];
+  if (spacing == unknown) spacing = binade == binades ? compute(Exact::zero()) : compute(exact(1, binade));
+  return spacing;
+}
+
+Exact TileStatistics::dot(const ExecutedTile& tile, std::int64_t r, std::int64_t c, bool traced, const LayerPart& part) const {
+  const auto k = static_cast<std::size_t>(plan_.k);
+  const std::size_t at_a = static_cast<std::size_t>(tile.first_a + r) * k;
+  const std::size_t at_b = static_cast<std::size_t>(tile.first_b + c) * k;
+  const bool traced_a = traced && a_.quantized;
+  const bool traced_b = traced && b_.quantized;
+  if (plan_.exact) {
+    return exact_dot(std::span(traced_a ? tile.a->traced_exact : tile.a->seen_exact).subspan(at_a, k),
+                     std::span(traced_b ? tile.b->traced_exact : tile.b->seen_exact).subspan(at_b, k));
+  }
+  const auto row_a = std::span(traced_a ? tile.a->traced : tile.a->seen).subspan(at_a, k);
+  const auto row_b = std::span(traced_b ? tile.b->traced : tile.b->seen).subspan(at_b, k);
+  const ProductPlan& products = traced ? plan_.traced : plan_.seen;
+  if (!has_sums_ || products.lanes == nullptr) return exact_dot(row_a, row_b);
+  const ProductRows::Row& a = (traced ? tile.a->traced_integers : tile.a->seen_integers).row(tile.first_a + r);
+  const ProductRows::Row& b = (traced ? tile.b->traced_integers : tile.b->seen_integers).row(tile.first_b + c);
+  if (!a.is_packed || !b.is_packed) return exact_dot(row_a, row_b);
+  // (held_a + rest_a) b + held_a rest_b: the integers' sum, and what they leave out
+  ExactSum sum;
+  sum.add_integer((traced ? part.traced_sums : part.sums)[static_cast<std::size_t>(r * tile.columns + c)], a.unit + b.unit);
+  for (const Rest& rest : a.rests) sum.add_product(rest.rest, row_b[static_cast<std::size_t>(rest.term)]);
+  for (const Rest& rest : b.rests) sum.add_product(ProductRows::held(row_a[static_cast<std::size_t>(rest.term)], a.unit), rest.rest);
+  return sum.value();
+}
+
+void TileStatistics::keep(LayerResult& result, std::size_t index, const NarrowExact& y, double real_y, double reference) const {
+  if (!result.reference.empty()) result.reference[index] = reference;
+  if (result.output.empty()) return;
+  result.output[index] = real_y;
+  if (result.code_words == 0) return;
+  const formats::Code code = encode(y, datapath_.result_format());
+  const auto words = static_cast<std::size_t>(result.code_words);
+  result.output_code[index * words] = static_cast<std::uint64_t>(code);
+  if (words == 2) result.output_code[index * words + 1] = static_cast<std::uint64_t>(code >> 64);
+}
+
+}  // namespace accsim::sim
