@@ -65,13 +65,18 @@ GuaranteedWidths guaranteed_widths(const IntegerRange& a, const IntegerRange& b,
     if (q > 0) positive += q;
     else negative -= q;
   }
+  return guaranteed_widths(a, b, static_cast<std::int64_t>(weights.size()), positive, negative);
+}
+
+GuaranteedWidths guaranteed_widths(const IntegerRange& a, const IntegerRange& b, std::int64_t k, const Wide& positive,
+                                   const Wide& negative) {
   // A register starts at zero and padding adds zeros, so the bound holds for every prefix only where the inputs' range has zero.
   const Wide low = std::min(a.low, Wide{0});
   const Wide high = std::max(a.high, Wide{0});
   GuaranteedWidths widths;
   widths.positive = positive;
   widths.negative = negative;
-  widths.datatype = width_of_magnitude(Wide(weights.size()) * a.magnitude * b.magnitude);
+  widths.datatype = width_of_magnitude(Wide(k) * a.magnitude * b.magnitude);
   widths.l1 = width_of_magnitude((positive + negative) * a.magnitude);
   widths.zero_centred = formats::bit_length(Wide((positive + negative) * (a.high - a.low) + 1));
   widths.range = twos_complement_width(positive * low - negative * high, positive * high - negative * low);

@@ -58,6 +58,10 @@ struct GuaranteedWidths {
 /// The widths for one output column, whose k integer weights are `weights` (operand b in units of its spacing, holes zero).
 GuaranteedWidths guaranteed_widths(const IntegerRange& a, const IntegerRange& b, std::span<const formats::Wide> weights);
 
+/// The same from S+ and S- of k weights.
+GuaranteedWidths guaranteed_widths(const IntegerRange& a, const IntegerRange& b, std::int64_t k, const formats::Wide& positive,
+                                   const formats::Wide& negative);
+
 /// The width that holds every exact prefix of one output in the datapath's order; `products` in term order.
 int observed_width(const Datapath& datapath, std::span<const formats::Exact> products, const formats::Exact& initial, int spacing_exponent);
 /// The same on machine integers, in units of the spacing; every partial sum must fit 127 bits.

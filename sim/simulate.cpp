@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 
+#include "sim/observed_widths.h"
 #include "sim/operand_facts.h"
 #include "sim/quantize.h"
 #include "sim/tile_statistics.h"
@@ -78,6 +79,8 @@ class LayerRun {
                            .has_accumulator = problem.bias != nullptr};
     chosen_ = choose_executor(datapath, facts, options.executor);
     plan_packing(facts);
+    if (is_integer_)
+      prefixes_.emplace(datapath, facts, range_a_.spacing_exponent, range_b_.spacing_exponent, kernels::prefix_lanes().back());
     statistics_.emplace(datapath, problem, a_, b_, plan_a_);
   }
 
@@ -286,6 +289,33 @@ class LayerRun {
     return accumulators;
   }
 
+  /// The guaranteed widths of the tile's columns.
+  void see_weights(const ExecutedTile& place, LayerPart& part) const {
+    const auto k = static_cast<std::size_t>(lowering_.k);
+    const int spacing = range_b_.spacing_exponent;
+    const bool in_machine_integers = !plan_a_.exact && std::abs(spacing) <= 500 &&
+                                     formats::bit_length(range_b_.magnitude) + formats::bit_length(Wide(lowering_.k)) <= 62;
+    std::vector<Wide> weights(in_machine_integers ? 0 : k);
+    for (std::int64_t c = 0; c < place.columns; ++c) {
+      const std::size_t at = static_cast<std::size_t>(place.first_b + c) * k;
+      if (in_machine_integers) {
+        const double to_units = std::ldexp(1.0, -spacing);
+        std::int64_t positive = 0;
+        std::int64_t negative = 0;
+        for (std::size_t i = 0; i < k; ++i) {
+          const auto q = static_cast<std::int64_t>(place.b->seen[at + i] * to_units);
+          positive += std::max<std::int64_t>(q, 0);
+          negative -= std::min<std::int64_t>(q, 0);
+        }
+        part.guaranteed.merge(guaranteed_widths(range_a_, range_b_, lowering_.k, Wide(positive), Wide(negative)));
+        continue;
+      }
+      for (std::size_t i = 0; i < k; ++i)
+        weights[i] = units(plan_a_.exact ? place.b->seen_exact[at + i] : formats::from_double<Wide>(place.b->seen[at + i]), spacing);
+      part.guaranteed.merge(guaranteed_widths(range_a_, range_b_, weights));
+    }
+  }
+
   void observe_widths(const ExecutedTile& place, LayerPart& part) const {
     const PackedRows& a = *place.a;
     const PackedRows& b = *place.b;
@@ -295,14 +325,12 @@ class LayerRun {
     const auto exact_operand = [&](const std::vector<double>& doubles, const std::vector<Exact>& exacts, std::size_t at) {
       return exact ? exacts[at] : formats::from_double<Wide>(doubles[at]);
     };
-    if (a.first + place.first_a == 0) {
-      std::vector<Wide> weights(k);
-      for (std::int64_t c = 0; c < place.columns; ++c) {
-        for (std::size_t i = 0; i < k; ++i)
-          weights[i] =
-              units(exact_operand(b.seen, b.seen_exact, static_cast<std::size_t>(place.first_b + c) * k + i), range_b_.spacing_exponent);
-        part.guaranteed.merge(guaranteed_widths(range_a_, range_b_, weights));
-      }
+    if (a.first + place.first_a == 0) see_weights(place, part);
+    if (!exact && accumulator.empty() && prefixes_ && prefixes_->supported()) {
+      part.observed =
+          std::max(part.observed, prefixes_->width(lines(a.seen, place.first_a, place.rows, lowering_.k),
+                                                   lines(b.seen, place.first_b, place.columns, lowering_.k), place.rows, place.columns));
+      return;
     }
     const int unit = range_a_.spacing_exponent + range_b_.spacing_exponent;
     const int widest =
@@ -369,6 +397,7 @@ class LayerRun {
   std::optional<TileStatistics> statistics_;
   bool is_integer_ = false;
   IntegerRange range_a_, range_b_;
+  std::optional<PrefixObserver> prefixes_;  ///< of integer datapaths
   std::vector<std::int64_t> order_;
 };
 
