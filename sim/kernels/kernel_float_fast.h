@@ -20,14 +20,16 @@ class FastLoop {
   using Word = typename O::Word;
   static constexpr int registers = fast_rows * vectors;
   static constexpr int stride = vectors * O::lanes;
-  static constexpr bool truncated = fast == FloatFast::truncated;
+  static constexpr bool odd_sums = fast == FloatFast::saturated_odd;
+  static constexpr bool saturating = fast == FloatFast::saturated || odd_sums;
+  static constexpr bool truncated = fast == FloatFast::truncated || saturating;
   static constexpr bool native = fast == FloatFast::native;
   static constexpr bool random = fast == FloatFast::stochastic || fast == FloatFast::stochastic_normal;
   static constexpr bool tiny = fast == FloatFast::nearest || fast == FloatFast::stochastic;
 
   /// One rounding's constants.
   struct Constants {
-    Int keep, half_less, min_normal, sr_mask, sr_flip, sr_add;
+    Int keep, half_less, min_normal, max_finite, overflow, sr_mask, sr_flip, sr_add;
     int drop, sr_shift;
   };
   static ACCSIM_INLINE Constants constants(const FloatRounding& c) {
@@ -37,6 +39,8 @@ class FastLoop {
     k.keep = O::set(static_cast<Word>(~((Word{1} << c.drop) - 1)));
     k.half_less = O::set(c.drop > 0 ? static_cast<Word>((Word{1} << (c.drop - 1)) - 1) : 0);
     k.min_normal = O::set(static_cast<Word>(c.min_normal));
+    k.max_finite = O::set(static_cast<Word>(c.max_finite));
+    k.overflow = O::set(static_cast<Word>(c.max_finite) + static_cast<Word>(Word{1} << c.drop));
     k.sr_mask = O::set(static_cast<Word>(c.sr_mask));
     k.sr_flip = O::set(static_cast<Word>(c.sr_flip));
     k.sr_add = O::set(static_cast<Word>(c.sr_add));
@@ -44,8 +48,9 @@ class FastLoop {
   }
   struct Counts {
     Int inexact{}, tiny{}, swamped{}, kept{}, product_inexact{};
+    Int overflow{};
     Int normal{}, nonzero{};    // truncated: sums; `inexact` counts the normal ones
-    Int largest[vectors] = {};  // magnitudes
+    Int largest[saturating ? registers : vectors] = {};  // magnitudes
   };
   struct Words {
     Int word[registers][4];
@@ -59,17 +64,29 @@ class FastLoop {
   }
 
   /// Rounds a truncated or odd sum and counts.
-  static ACCSIM_INLINE Real rounded(Real sum, Real acc, const Constants& c, Int r, Counts& n, Int& largest) {
+  static ACCSIM_INLINE Real rounded(Real sum, Real acc, Mask kept, const Constants& c, Int r, Counts& n, Int& largest) {
     largest = O::larger(largest, O::magnitude(sum));
     if constexpr (truncated) {
       const Int magnitude = O::magnitude(sum);
       const Mask normal = O::ge(magnitude, c.min_normal);
-      const Real d = O::real(O::and_where(normal, O::bits(sum), c.keep));
-      const Mask cut = O::both_nonzero(normal, O::bits(sum), ~c.keep);
+      Real d = O::real(O::and_where(normal, O::bits(sum), c.keep));
+      Mask inexact = O::both_nonzero(normal, O::bits(sum), ~c.keep);
       O::count(n.normal, normal);
       n.nonzero += O::smaller(magnitude, O::set(1));
-      O::count(n.inexact, cut);
-      O::count(n.swamped, O::both_eq(cut, O::bits(d), O::bits(acc)));
+      if constexpr (saturating) {
+        const Mask over = O::ge(magnitude, c.overflow);
+        d = O::clamped(d, O::real(c.max_finite));
+        O::count(n.overflow, over);
+        inexact = O::either(inexact, over);
+      }
+      if constexpr (fast == FloatFast::saturated) {
+        const Mask same = O::both_eq(O::both(normal, kept), O::bits(d), O::bits(acc));
+        O::count(n.swamped, same);
+        inexact = O::either(inexact, same);
+      } else {
+        O::count(n.swamped, O::both_eq(inexact, O::bits(d), O::bits(acc)));
+      }
+      O::count(n.inexact, inexact);
       return d;
     } else {
       const Real d = on_grid(sum, c, r);
@@ -98,12 +115,12 @@ class FastLoop {
   static ACCSIM_INLINE Real term(Real acc, Real a, Real b, const Constants& p, const Constants& c, Int r, Counts& n, Int& largest,
                                  bool fit) {
     if constexpr (truncated) {
-      const Real product = O::truncated_product(a, b);
+      const Real product = odd_sums ? O::cut_product(a, b) : O::truncated_product(a, b);
       const Mask kept = O::ge(O::magnitude(product), p.min_normal);
       const Real x = O::real(O::and_where(kept, O::bits(product), p.keep));
       O::count(n.kept, kept);
       if (fit) O::count(n.product_inexact, O::differ(x, product));
-      return rounded(O::truncated_sum(acc, x), acc, c, r, n, largest);
+      return rounded(odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x), acc, kept, c, r, n, largest);
     } else if constexpr (native) {
 #if defined(__AVX512F__)
       return counted(O::nearest_fma(a, b, acc), O::inexact_fma(a, b, acc), acc, n, largest);
@@ -111,15 +128,15 @@ class FastLoop {
       return acc;
 #endif
     } else {
-      return rounded(O::odd_fma(a, b, acc, false), acc, c, r, n, largest);
+      return rounded(O::odd_fma(a, b, acc, false), acc, O::none(), c, r, n, largest);
     }
   }
   static ACCSIM_INLINE Real sum(Real acc, Real x, const Constants& c, Int r, Counts& n, Int& largest) {
-    if constexpr (truncated) return rounded(O::truncated_sum(acc, x), acc, c, r, n, largest);
+    if constexpr (truncated && !odd_sums) return rounded(O::truncated_sum(acc, x), acc, O::nonzero(O::bits(x), O::set(~O::sign)), c, r, n, largest);
 #if defined(__AVX512F__)
     else if constexpr (native) return counted(O::nearest_sum(acc, x), O::inexact_sum(acc, x), acc, n, largest);
 #endif
-    else return rounded(O::odd_sum(acc, x, false), acc, c, r, n, largest);
+    else return rounded(O::odd_sum(acc, x, false), acc, O::none(), c, r, n, largest);
   }
 
  public:
@@ -155,7 +172,7 @@ class FastLoop {
             constexpr int i = decltype(row)::value * vectors + decltype(v)::value;
             Int r{};
             if constexpr (random) r = words[0].word[i][(words[0].ordinal - 1) % 4];
-            acc[i] = term(acc[i], x, O::load(b0 + v * O::lanes), p, c, r, n, n.largest[v], fit);
+            acc[i] = term(acc[i], x, O::load(b0 + v * O::lanes), p, c, r, n, n.largest[saturating ? i : static_cast<int>(v)], fit);
           });
         });
       }
@@ -167,7 +184,7 @@ class FastLoop {
       });
       hand_up(plan, block, upper, count, words, n, first == block.k);
     }
-    finish(n, block);
+    finish(n, c, block);
   }
 
  private:
@@ -183,14 +200,13 @@ class FastLoop {
       if constexpr (random) refill(words[l], plan.level[l].rounding.random, block);
       Real result[registers];
       for (int v = 0; v < vectors; ++v) {
-        Int largest = n.largest[v];
         for (int i = v; i < registers; i += vectors) {
+          Int& largest = n.largest[saturating ? i : v];
           Int r{};
           if constexpr (random) r = words[l].word[i][(words[l].ordinal - 1) % 4];
           result[i] = sum(acc[i], handed[i], c, r, n, largest);
           if (truncated && is_end && l + 1 == plan.levels) result[i] = signed_zero(acc[i], handed[i], result[i]);
         }
-        n.largest[v] = largest;
       }
       ++count[l];
       const bool up = count[l] == plan.level[l].terms || is_end;
@@ -217,7 +233,7 @@ class FastLoop {
   /// The last sum, where it is zero, with its sign: that of a flushed sum, + where two numbers cancel; NaN where the addends are zeros,
   /// whose signs a truncating loop does not keep.
   static Real signed_zero(Real acc, Real x, Real result) {
-    const Real exact = O::truncated_sum(acc, x);
+    const Real exact = odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x);
     const Int sign = O::bits(exact) & O::set(O::sign);
     const Mask unknown = O::eq(O::magnitude(acc) | O::magnitude(x), Int{});
     const Int zero = O::select(unknown, O::set(O::infinity + 1), sign);
@@ -233,13 +249,20 @@ class FastLoop {
     ++words.ordinal;
   }
 
-  static void finish(const Counts& n, FloatBlock& block) {
+  static void finish(const Counts& n, const Constants& c, FloatBlock& block) {
     const std::int64_t tiny_sums = truncated ? total<T>(n.nonzero) - total<T>(n.normal) : total<T>(n.tiny);
     block.events[2] += total<T>(n.product_inexact);
+    block.events[3] += total<T>(n.overflow);
     block.events[4] += tiny_sums;
     block.events[5] += total<T>(n.inexact) + (truncated ? tiny_sums : 0);
     block.events[6] += total<T>(n.swamped);
     block.products_kept += total<T>(n.kept);
+    if constexpr (saturating) {
+      for (int i = 0; i < registers; ++i) {
+        for (int lane = 0; lane < O::lanes; ++lane)
+          block.overflowed[place(i) + lane] = static_cast<unsigned char>(n.largest[i][lane] >= c.overflow[lane] ? 1 : 0);
+      }
+    }
     block.largest = 0;
     for (const Int& largest : n.largest) {
       for (int i = 0; i < O::lanes; ++i) {
@@ -252,8 +275,9 @@ class FastLoop {
 
 template <class T, FloatFast fast>
 void run_fast_as(const FloatPlan& plan, FloatBlock& block) {
-  const HostRounding rounding(fast == FloatFast::truncated ? HostRounding::Way::zero : HostRounding::Way::down);
-  if (fast == FloatFast::truncated && plan.products_fit) {
+  const HostRounding rounding(fast == FloatFast::truncated || fast == FloatFast::saturated ? HostRounding::Way::zero : HostRounding::Way::down);
+  constexpr bool rounds_products = fast == FloatFast::truncated || fast == FloatFast::saturated || fast == FloatFast::saturated_odd;
+  if (rounds_products && plan.products_fit) {
     if (block.vectors == 1) FastLoop<T, fast, 1>::template run<true>(plan, block);
     else FastLoop<T, fast, 2>::template run<true>(plan, block);
     return;
@@ -263,10 +287,12 @@ void run_fast_as(const FloatPlan& plan, FloatBlock& block) {
 }
 
 template <class T>
-void run_fast(const FloatPlan& plan, FloatBlock& block) {
-  switch (plan.fast) {
+void run_fast(const FloatPlan& plan, FloatFast fast, FloatBlock& block) {
+  switch (fast) {
     case FloatFast::none: return;
     case FloatFast::truncated: return run_fast_as<T, FloatFast::truncated>(plan, block);
+    case FloatFast::saturated: return run_fast_as<T, FloatFast::saturated>(plan, block);
+    case FloatFast::saturated_odd: return run_fast_as<T, FloatFast::saturated_odd>(plan, block);
     case FloatFast::nearest: return run_fast_as<T, FloatFast::nearest>(plan, block);
     case FloatFast::nearest_normal: return run_fast_as<T, FloatFast::nearest_normal>(plan, block);
     case FloatFast::stochastic: return run_fast_as<T, FloatFast::stochastic>(plan, block);

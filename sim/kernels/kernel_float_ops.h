@@ -197,6 +197,13 @@ struct Ops {
   // For the fast loops.
   static ACCSIM_INLINE Real truncated_sum(Real a, Real b) { return add<zero>(a, b); }
   static ACCSIM_INLINE Real truncated_product(Real a, Real b) { return multiply<zero>(a, b); }
+  /// Truncated, or with a set bit below what is cut off.
+  static ACCSIM_INLINE Real cut_product(Real a, Real b) { return multiply<zero>(a, b); }
+  /// No larger in magnitude than `end`.
+  static ACCSIM_INLINE Real clamped(Real x, Real end) {
+    if constexpr (is_float) return Real(_mm512_range_ps(__m512(x), __m512(end), 0x2));
+    else return Real(_mm512_range_pd(__m512d(x), __m512d(end), 0x2));
+  }
   static ACCSIM_INLINE Mask both_zero(Mask m, Int a, Int bits_of_interest) {
     if constexpr (is_float) return _mm512_mask_testn_epi32_mask(m, __m512i(a), __m512i(bits_of_interest));
     else return _mm512_mask_testn_epi64_mask(m, __m512i(a), __m512i(bits_of_interest));
@@ -293,6 +300,8 @@ struct Ops {
   // For the fast loops; the host rounds toward zero for truncated ones.
   static ACCSIM_INLINE Real truncated_sum(Real a, Real b) { return a + b; }
   static ACCSIM_INLINE Real truncated_product(Real a, Real b) { return a * b; }
+  static ACCSIM_INLINE Real cut_product(Real a, Real b) { return odd_product(a, b); }
+  static ACCSIM_INLINE Real clamped(Real x, Real end) { return real((bits(x) & set(sign)) | smaller(magnitude(x), bits(end))); }
   static ACCSIM_INLINE Mask both_zero(Mask m, Int a, Int bits_of_interest) { return m & Mask((a & bits_of_interest) == 0); }
   static ACCSIM_INLINE Real larger_magnitude(Real a, Real b) { return real(larger(bits(a), magnitude(b))); }
   static ACCSIM_INLINE Int add_bit(Int a, Int x, int bit) { return a + ((x >> bit) & 1); }

@@ -61,6 +61,8 @@ constexpr int float_max_levels = 11;
 enum class FloatFast {
   none,
   truncated,       ///< products and sums truncated and flushed; sums exact in the lane below the bound; signs of zeros are not kept
+  saturated,       ///< the same, but sums may saturate, and bits beyond the lane are those of addends that change nothing
+  saturated_odd,   ///< the same with sums rounded to odd, whatever is beyond the lane
   nearest,         ///< exact products, nearest even; what is tiny may be inexact, and the lane's smallest normal is the format's
   nearest_normal,  ///< the same, nothing tiny is inexact
   stochastic,
@@ -77,6 +79,7 @@ struct FloatPlan {
   int initial_level = 0;  ///< where C enters
   FloatFast fast = FloatFast::none;
   std::uint64_t fast_bound = 0;  ///< a larger partial sum voids a fast run
+  FloatFast fast_saturating = FloatFast::none;  ///< what runs where FloatFast::truncated proves void; has no bound
   bool products_fit = false;     ///< exact products are values of the lane
 };
 
@@ -123,7 +126,7 @@ struct FloatLanes {
   int fast_rows;      ///< of a block of the fast loops
   std::int64_t register_bytes;
   void (*run)(const FloatPlan&, FloatBlock&);  ///< the general loop
-  void (*run_fast)(const FloatPlan&, FloatBlock&);
+  void (*run_fast)(const FloatPlan&, FloatFast, FloatBlock&);
   void (*scan)(const double* in, std::int64_t count, FloatScan&);
   /// Of each term: raises `largest` (magnitudes as binary64 bits), counts operands that are not zero, and among them those without `low`
   /// bits.

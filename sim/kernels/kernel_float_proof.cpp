@@ -194,6 +194,7 @@ class Prover {
     if (addends.infinite) sums.top = std::max(sums.top, top_of(limits_of_sum.max_finite));  // they may become an end of the range
     ++sums.top;
     lattices_.push_back(sums.lattice);
+    addends_.push_back(addends);
     const bool gradual = underflow_of(l.rounding, l.rounded_format()) == Underflow::gradual;
     tiny_inexact_ |= gradual ? sums.lattice < limits_of_sum.lsb_exponent : sums.lattice <= top_of(limits_of_sum.min_normal);
     return rounded(sums, l.rounded_format(), l.rounding);
@@ -274,6 +275,7 @@ class Prover {
       inexact.exponent = lattice + lane_.precision;
       plan.fast_bound = std::min(plan.fast_bound, lane_bits(inexact) - 1);
       if (lattice + proof_.scale() < lane_.lsb) plan.fast = FloatFast::none;
+      plan.fast_saturating = saturating();
     } else if (!product.format && (all_underflow(Underflow::gradual) || !tiny_inexact_)) {
       if (all_round(Rounding::rne)) plan.fast = tiny_inexact_ ? FloatFast::nearest : FloatFast::nearest_normal;
       const auto added = [](const Level& l) {
@@ -281,6 +283,27 @@ class Prover {
       };
       if (all(added)) plan.fast = tiny_inexact_ ? FloatFast::stochastic : FloatFast::stochastic_normal;
     }
+  }
+
+  /// The loop that lets truncated sums saturate: all levels of one format, and overflow goes to its ends. Bits beyond the lane are those of
+  /// addends that change nothing where (README.md) no addend's significand reaches from below the lane to the accumulator's, and no
+  /// accumulator lies below what the lane keeps of an addend.
+  [[nodiscard]] FloatFast saturating() const {
+    const FloatPlan& plan = proof_.plan;
+    const FloatRounding& first = plan.level[0].rounding;
+    const std::uint64_t sign = lane_.binary64 ? 1ULL << 63 : 1ULL << 31;
+    for (int i = 0; i < plan.levels; ++i) {
+      const FloatRounding& r = plan.level[i].rounding;
+      if (r.max_finite != first.max_finite || r.drop != first.drop || r.min_normal != first.min_normal) return FloatFast::none;
+      if (r.overflow[0] != r.max_finite || r.overflow[1] != (r.max_finite | sign)) return FloatFast::none;
+    }
+    if (facts_.has_accumulator) return FloatFast::saturated_odd;
+    const int precision = limits(datapath_.levels.front().rounded_format()).precision;
+    const bool apart = limits(*datapath_.product.format).precision + precision <= lane_.precision && 2 * precision <= lane_.precision;
+    for (const Range& r : addends_) {
+      if (!apart || r.top + 2 - lane_.precision > limits(datapath_.levels.front().rounded_format()).lsb_exponent) return FloatFast::saturated_odd;
+    }
+    return FloatFast::saturated;
   }
 
   std::int64_t fill_level(int index, std::int64_t addends) {
@@ -412,6 +435,7 @@ class Prover {
   const LayerFacts& facts_;
   const LaneType& lane_;
   const bool has_fma_, native_;
+  std::vector<Range> addends_;  ///< of each level
   std::vector<int> lattices_;  ///< of each level's exact sums
   bool tiny_inexact_ = false;  ///< a sum below some level's smallest normal may be inexact
   FloatProof proof_;

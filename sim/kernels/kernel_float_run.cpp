@@ -52,9 +52,14 @@ class TileRun {
     result_.numbers.resize(static_cast<std::size_t>(tile_.rows * tile_.columns));
     result_.overflowed.resize(result_.numbers.size());
     survey_products();
-    if (native_) run_fast(*native_);
-    else if (may_run_fast()) run_fast(*general_);
-    else run_general(0, general_->groups().size(), 0, tile_.rows);
+    if (native_) {
+      run_fast(*native_);
+    } else if (may_run_fast()) {
+      exact_sums_ = general_->proof().plan.fast == FloatFast::truncated;
+      run_fast(*general_);
+    } else {
+      run_general(0, general_->groups().size(), 0, tile_.rows);
+    }
     find_largest_partial();
     interpret_nonfinite();
   }
@@ -66,7 +71,7 @@ class TileRun {
     std::int64_t row;
     int rows;
     std::uint64_t largest;
-    bool native;
+    const LaneTile* to_measure;  ///< not null: `largest` was not rounded to odd, but keeps order among these lanes
   };
 
   /// Scans the operands, proves the tile, looks at C. False: the interpreter takes the tile.
@@ -135,13 +140,51 @@ class TileRun {
       brief += a.brief[k] * b.brief[k];
     }
     const FloatPlan& plan = general_->proof().plan;
-    if (plan.fast != FloatFast::truncated || plan.products_fit) return;
+    if (plan.fast != FloatFast::truncated) return;
+    mark_overflows(a, b);
+    if (plan.products_fit) return;
     few_brief_ = brief <= tile_.rows * tile_.columns * tile_.k / 128;
     if (!few_brief_) return;
     const double least = to_double(formats::limits(*datapath_.product.format).min_normal);
     for (std::size_t k = 0; k < a.largest.size(); ++k) {
       if (a.brief[k] > 0 && b.brief[k] > 0) count_exact(k, low, least);
     }
+  }
+
+  /// Outputs with a product beyond the finite range of its format. Binary64's product of two magnitudes is beyond where the exact one is, or
+  /// so near that truncation makes it the largest value.
+  void mark_overflows(const Survey& a, const Survey& b) {
+    const double largest = to_double(formats::limits(*datapath_.product.format).max_finite);
+    if (result_.max_abs_product <= largest) return;
+    overflowing_.assign(result_.numbers.size(), 0);
+    std::int64_t found = 0;
+    for (std::size_t k = 0; k < a.largest.size(); ++k) {
+      const double top_a = std::bit_cast<double>(a.largest[k]);
+      const double top_b = std::bit_cast<double>(b.largest[k]);
+      if (top_a * top_b <= largest) continue;
+      std::vector<std::int64_t> columns;
+      for (std::int64_t c = 0; c < tile_.columns; ++c) {
+        if (std::fabs(tile_.b[static_cast<std::size_t>(c * tile_.k) + k]) * top_a > largest) columns.push_back(c);
+      }
+      for (std::int64_t r = 0; r < tile_.rows && found <= tile_.rows * tile_.columns / 64; ++r) {
+        const double x = std::fabs(tile_.a[static_cast<std::size_t>(r * tile_.k) + k]);
+        if (!(x * top_b > largest)) continue;
+        for (const std::int64_t c : columns) {
+          if (!(x * std::fabs(tile_.b[static_cast<std::size_t>(c * tile_.k) + k]) > largest)) continue;
+          overflowing_[static_cast<std::size_t>(r * tile_.columns + c)] = 1;
+          ++found;
+        }
+      }
+    }
+    few_overflows_ = found <= tile_.rows * tile_.columns / 64;
+  }
+  [[nodiscard]] bool overflowing_product(const ColumnGroup& at, std::int64_t row, std::int64_t last) const {
+    if (overflowing_.empty()) return false;
+    for (std::int64_t r = row; r < last; ++r) {
+      const auto first = overflowing_.begin() + r * tile_.columns + at.first;
+      if (std::find(first, first + at.columns, 1) != first + at.columns) return true;
+    }
+    return false;
   }
 
   void count_exact(std::size_t k, std::uint64_t low, double least) {
@@ -166,31 +209,45 @@ class TileRun {
     const FloatPlan& plan = general_->proof().plan;
     if (plan.fast == FloatFast::none) return false;
     if (plan.fast != FloatFast::truncated) return true;
-    return result_.max_abs_product <= to_double(formats::limits(*datapath_.product.format).max_finite) && (plan.products_fit || few_brief_);
+    return few_overflows_ && (plan.products_fit || few_brief_);
   }
 
-  /// Fast blocks; one that proves void afterwards is done again by the general loop, and so are
-  /// zeros whose sign is not known, which come as NaN.
+  /// Fast blocks; one that proves void afterwards is done again by the loop that lets sums saturate, and so are those after it, or by the
+  /// general one; zeros whose sign is not known, which come as NaN, are the general loop's too.
   void run_fast(LaneTile& lanes) {
     const FloatPlan& plan = lanes.proof().plan;
     const int rows = lanes.lanes().fast_rows;
     std::int64_t kept = 0;
     bool all_fast = true;
+    FloatFast fast = plan.fast;
     for (std::size_t g = 0; g < lanes.groups().size(); ++g) {
       for (std::int64_t row = 0; row < tile_.rows; row += rows) {
-        FloatBlock block = lanes.block(g, row, rows);
-        lanes.lanes().run_fast(plan, block);
         const std::int64_t last = std::min(row + rows, tile_.rows);
-        if (block.largest > plan.fast_bound) {
+        const ColumnGroup& group = lanes.groups()[g];
+        if (overflowing_product(group, row, last)) {
           all_fast = false;
-          redo(lanes.groups()[g], row, last);
+          redo(group, row, last);
           continue;
+        }
+        FloatBlock block = lanes.block(g, row, rows);
+        lanes.lanes().run_fast(plan, fast, block);
+        if (fast == plan.fast && block.largest > plan.fast_bound) {
+          exact_sums_ = false;
+          if (plan.fast_saturating == FloatFast::none) {
+            all_fast = false;
+            redo(group, row, last);
+            continue;
+          }
+          fast = plan.fast_saturating;
+          block = lanes.block(g, row, rows);
+          lanes.lanes().run_fast(plan, fast, block);
         }
         add_events(block);
         kept += block.products_kept;
-        const bool unknown = keep(lanes, g, row, last, false);
-        ran_.push_back({g, row, rows, block.largest, &lanes != &*general_});
-        if (unknown) general_results(lanes.groups()[g], row, last);
+        const bool unknown = keep(lanes, g, row, last, fast != plan.fast);
+        // What the loop that saturates by itself sees of sums beyond the lane is not rounded to odd.
+        ran_.push_back({g, row, rows, block.largest, &lanes != &*general_ || fast == FloatFast::saturated ? &lanes : nullptr});
+        if (unknown) general_results(group, row, last);
       }
     }
     if (plan.fast == FloatFast::truncated) count_products(kept, all_fast);
@@ -250,7 +307,7 @@ class TileRun {
         general_->lanes().run(general_->proof().plan, block);
         add_events(block);
         keep(*general_, g, row, last_row, true);
-        ran_.push_back({g, row, rows, block.largest, false});
+        ran_.push_back({g, row, rows, block.largest, nullptr});
       }
     }
   }
@@ -298,19 +355,19 @@ class TileRun {
   /// A largest sum that was rounded to odd and is even is exact; otherwise its steps are done once more and looked at. Where sums were
   /// rounded to nearest, the blocks with the largest are done on the other lanes first.
   void find_largest_partial() {
-    std::uint64_t largest_native = 0;
+    std::uint64_t largest_unmeasured = 0;
     for (const Ran& r : ran_) {
-      if (r.native) largest_native = std::max(largest_native, r.largest);
+      if (r.to_measure != nullptr) largest_unmeasured = std::max(largest_unmeasured, r.largest);
     }
     std::vector<Ran> odd;
     for (const Ran& r : ran_) {
-      if (!r.native) odd.push_back(r);
-      else if (r.largest == largest_native) measure(r, odd);
+      if (r.to_measure == nullptr) odd.push_back(r);
+      else if (r.largest == largest_unmeasured) measure(r, odd);
     }
     std::uint64_t largest = 0;
     for (const Ran& r : odd) largest = std::max(largest, r.largest);
     Exact exact = lane_value(*general_, largest);
-    if ((largest & 1) != 0 && !sums_are_exact()) {
+    if ((largest & 1) != 0 && !exact_sums_) {
       LargestPartial seen;
       for (const Ran& r : odd) {
         if (r.largest == largest) look(r, largest, seen);
@@ -319,18 +376,13 @@ class TileRun {
     }
     result_.max_abs_partial = to_double(scaled(exact, -general_->proof().scale()));
   }
-  [[nodiscard]] bool sums_are_exact() const {
-    return general_->proof().plan.fast == FloatFast::truncated && may_run_fast() && redone_nonzero_ == 0 &&
-           std::all_of(ran_.begin(), ran_.end(), [this](const Ran& r) { return r.largest <= general_->proof().plan.fast_bound; });
-  }
-
-  void measure(const Ran& native, std::vector<Ran>& odd) {
+  void measure(const Ran& ran, std::vector<Ran>& odd) {
     const int rows = general_->lanes().rows;
-    for_general_groups(native_->groups()[native.group], [&](std::size_t g) {
-      for (std::int64_t row = native.row; row < std::min(native.row + native.rows, tile_.rows); row += rows) {
+    for_general_groups(ran.to_measure->groups()[ran.group], [&](std::size_t g) {
+      for (std::int64_t row = ran.row; row < std::min(ran.row + ran.rows, tile_.rows); row += rows) {
         FloatBlock block = general_->block(g, row, rows);
         general_->lanes().run(general_->proof().plan, block);
-        odd.push_back({g, row, rows, block.largest, false});
+        odd.push_back({g, row, rows, block.largest, nullptr});
       }
     });
   }
@@ -381,7 +433,9 @@ class TileRun {
   std::vector<char> bad_rows_, bad_columns_;
   std::optional<LaneTile> general_, native_;
   ProductCounts products_;
-  bool few_brief_ = true;
+  bool few_brief_ = true, few_overflows_ = true;
+  bool exact_sums_ = false;         ///< every sum of every block was exact in the lane
+  std::vector<char> overflowing_;  ///< outputs with an overflowing product; empty: none
   std::int64_t redone_nonzero_ = 0, redone_inexact_ = 0;
   std::vector<Ran> ran_;
 };
