@@ -49,7 +49,8 @@ class FastLoop {
   struct Counts {
     Int inexact{}, tiny{}, swamped{}, kept{}, product_inexact{};
     Int overflow{};
-    Int normal{}, nonzero{};    // truncated: sums; `inexact` counts the normal ones
+    Int from_zero{};          // tiny sums that became zero from an accumulator of zero: not swamped, though equal to it
+    Int normal{}, nonzero{};  // truncated: sums; `inexact` counts the normal ones
     Int largest[saturating ? registers : vectors] = {};  // magnitudes
   };
   struct Words {
@@ -64,40 +65,37 @@ class FastLoop {
   }
 
   /// Rounds a truncated or odd sum and counts.
-  static ACCSIM_INLINE Real rounded(Real sum, Real acc, Mask kept, const Constants& c, Int r, Counts& n, Int& largest) {
+  static ACCSIM_INLINE Real rounded(Real sum, Real acc, const Constants& c, Int r, Counts& n, Int& largest) {
     largest = O::larger(largest, O::magnitude(sum));
     if constexpr (truncated) {
       const Int magnitude = O::magnitude(sum);
       const Mask normal = O::ge(magnitude, c.min_normal);
       Real d = O::real(O::and_where(normal, O::bits(sum), c.keep));
-      Mask inexact = O::both_nonzero(normal, O::bits(sum), ~c.keep);
       O::count(n.normal, normal);
       n.nonzero += O::smaller(magnitude, O::set(1));
+      Mask inexact;
       if constexpr (saturating) {
-        const Mask over = O::ge(magnitude, c.overflow);
+        O::count(n.overflow, O::ge(magnitude, c.overflow));
         d = O::clamped(d, O::real(c.max_finite));
-        O::count(n.overflow, over);
-        inexact = O::either(inexact, over);
-      }
-      if constexpr (fast == FloatFast::saturated) {
-        const Mask same = O::both_eq(O::both(normal, kept), O::bits(d), O::bits(acc));
-        O::count(n.swamped, same);
-        inexact = O::either(inexact, same);
+        inexact = O::both_ne(normal, O::bits(d), O::bits(sum));
       } else {
-        O::count(n.swamped, O::both_eq(inexact, O::bits(d), O::bits(acc)));
+        inexact = O::both_nonzero(normal, O::bits(sum), ~c.keep);
       }
       O::count(n.inexact, inexact);
+      O::count(n.swamped, O::both_eq(inexact, O::bits(d), O::bits(acc)));
       return d;
     } else {
       const Real d = on_grid(sum, c, r);
       const Mask inexact = O::ne(O::bits(d), O::bits(sum));
       O::count(n.inexact, inexact);
-      Mask same = O::both_eq(inexact, O::bits(d), O::bits(acc));
-      if constexpr (tiny) {
-        O::count(n.tiny, O::both_zero(inexact, O::bits(d), O::set(O::infinity)));
-        same = O::both_nonzero(same, O::bits(d), O::set(~O::sign));
+      O::count(n.swamped, O::both_eq(inexact, O::bits(d), O::bits(acc)));
+      if constexpr (tiny) {  // seldom
+        const Mask small = O::both_zero(inexact, O::bits(d), O::set(O::infinity));
+        if (__builtin_expect(O::any(small), 0)) {
+          O::count(n.tiny, small);
+          O::count(n.from_zero, O::both_eq(O::both_eq(small, O::bits(d), O::bits(acc)), O::magnitude(d), Int{}));
+        }
       }
-      O::count(n.swamped, same);
       return d;
     }
   }
@@ -120,7 +118,7 @@ class FastLoop {
       const Real x = O::real(O::and_where(kept, O::bits(product), p.keep));
       O::count(n.kept, kept);
       if (fit) O::count(n.product_inexact, O::differ(x, product));
-      return rounded(odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x), acc, kept, c, r, n, largest);
+      return rounded(odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x), acc, c, r, n, largest);
     } else if constexpr (native) {
 #if defined(__AVX512F__)
       return counted(O::nearest_fma(a, b, acc), O::inexact_fma(a, b, acc), acc, n, largest);
@@ -128,15 +126,15 @@ class FastLoop {
       return acc;
 #endif
     } else {
-      return rounded(O::odd_fma(a, b, acc, false), acc, O::none(), c, r, n, largest);
+      return rounded(O::odd_fma(a, b, acc, false), acc, c, r, n, largest);
     }
   }
   static ACCSIM_INLINE Real sum(Real acc, Real x, const Constants& c, Int r, Counts& n, Int& largest) {
-    if constexpr (truncated && !odd_sums) return rounded(O::truncated_sum(acc, x), acc, O::nonzero(O::bits(x), O::set(~O::sign)), c, r, n, largest);
+    if constexpr (truncated && !odd_sums) return rounded(O::truncated_sum(acc, x), acc, c, r, n, largest);
 #if defined(__AVX512F__)
     else if constexpr (native) return counted(O::nearest_sum(acc, x), O::inexact_sum(acc, x), acc, n, largest);
 #endif
-    else return rounded(O::odd_sum(acc, x, false), acc, O::none(), c, r, n, largest);
+    else return rounded(O::odd_sum(acc, x, false), acc, c, r, n, largest);
   }
 
  public:
@@ -255,7 +253,7 @@ class FastLoop {
     block.events[3] += total<T>(n.overflow);
     block.events[4] += tiny_sums;
     block.events[5] += total<T>(n.inexact) + (truncated ? tiny_sums : 0);
-    block.events[6] += total<T>(n.swamped);
+    block.events[6] += total<T>(n.swamped) - total<T>(n.from_zero);
     block.products_kept += total<T>(n.kept);
     if constexpr (saturating) {
       for (int i = 0; i < registers; ++i) {
@@ -275,7 +273,8 @@ class FastLoop {
 
 template <class T, FloatFast fast>
 void run_fast_as(const FloatPlan& plan, FloatBlock& block) {
-  const HostRounding rounding(fast == FloatFast::truncated || fast == FloatFast::saturated ? HostRounding::Way::zero : HostRounding::Way::down);
+  const HostRounding rounding(fast == FloatFast::truncated || fast == FloatFast::saturated ? HostRounding::Way::zero
+                                                                                           : HostRounding::Way::down);
   constexpr bool rounds_products = fast == FloatFast::truncated || fast == FloatFast::saturated || fast == FloatFast::saturated_odd;
   if (rounds_products && plan.products_fit) {
     if (block.vectors == 1) FastLoop<T, fast, 1>::template run<true>(plan, block);

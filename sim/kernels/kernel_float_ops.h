@@ -121,6 +121,10 @@ struct Ops {
     if constexpr (is_float) return _mm512_mask_cmpeq_epi32_mask(m, __m512i(a), __m512i(b));
     else return _mm512_mask_cmpeq_epi64_mask(m, __m512i(a), __m512i(b));
   }
+  static ACCSIM_INLINE Mask both_ne(Mask m, Int a, Int b) {
+    if constexpr (is_float) return _mm512_mask_cmpneq_epi32_mask(m, __m512i(a), __m512i(b));
+    else return _mm512_mask_cmpneq_epi64_mask(m, __m512i(a), __m512i(b));
+  }
   static ACCSIM_INLINE Mask both_nonzero(Mask m, Int a, Int bits_of_interest) {
     if constexpr (is_float) return _mm512_mask_test_epi32_mask(m, __m512i(a), __m512i(bits_of_interest));
     else return _mm512_mask_test_epi64_mask(m, __m512i(a), __m512i(bits_of_interest));
@@ -175,9 +179,9 @@ struct Ops {
     if constexpr (is_float) return Real(_mm512_fmadd_round_ps(__m512(a), __m512(b), __m512(c), mode));
     else return Real(_mm512_fmadd_round_pd(__m512d(a), __m512d(b), __m512d(c), mode));
   }
-  /// From what rounds down, up and toward zero to rounded to odd.
+  /// From what rounds down, up and toward zero to rounded to odd: two neighbours differ in their last bits.
   static ACCSIM_INLINE Real to_odd(Real lower, Real upper, Real toward_zero) {
-    return real(or_where(differ(lower, upper), bits(toward_zero), set(1)));
+    return real(bits(toward_zero) | ((bits(lower) ^ bits(upper)) & 1));
   }
   /// a + b rounded to odd; an exact zero sum of two signs is +0, or -0 with `zero_down`.
   static ACCSIM_INLINE Real odd_sum(Real a, Real b, bool zero_down) {
@@ -243,6 +247,7 @@ struct Ops {
   static ACCSIM_INLINE Mask either(Mask a, Mask b) { return a | b; }
   static ACCSIM_INLINE Mask but_not(Mask a, Mask b) { return a & ~b; }
   static ACCSIM_INLINE Mask both_eq(Mask m, Int a, Int b) { return m & Mask(a == b); }
+  static ACCSIM_INLINE Mask both_ne(Mask m, Int a, Int b) { return m & Mask(a != b); }
   static ACCSIM_INLINE Mask both_nonzero(Mask m, Int a, Int bits_of_interest) { return m & nonzero(a, bits_of_interest); }
   static ACCSIM_INLINE Mask nonzero(Int a, Int bits_of_interest) { return Mask((a & bits_of_interest) != 0); }
   static ACCSIM_INLINE Int select(Mask m, Int yes, Int no) { return m ? yes : no; }
@@ -264,12 +269,18 @@ struct Ops {
   }
 
   static ACCSIM_INLINE Real negated(Real x) { return real(bits(x) ^ set(sign)); }
-  /// From what rounds down, and minus what rounds up, to rounded to odd. The one nearer zero is the lower one of positive numbers.
+  /// From what rounds down, and minus what rounds up, to rounded to odd. The one nearer zero is the lower one of positive numbers; two
+  /// neighbours differ in their last bits.
   static ACCSIM_INLINE Real to_odd(Real lower, Real minus_upper) {
-    const Real upper = negated(minus_upper);
-    const Int below_zero = bits(lower) >> (8 * static_cast<int>(sizeof(T)) - 1);
-    const Int toward_zero = below_zero ? bits(upper) : bits(lower);
-    return real(or_where(differ(lower, upper), toward_zero, set(1)));
+    return real(bits(where_negative(lower, negated(minus_upper), lower)) | ((bits(lower) ^ bits(minus_upper)) & 1));
+  }
+  static ACCSIM_INLINE Real where_negative(Real x, Real yes, Real no) {
+#if defined(__AVX2__)
+    if constexpr (sizeof(T) == 4) return Real(_mm256_blendv_ps(__m256(no), __m256(yes), __m256(x)));
+    else return Real(_mm256_blendv_pd(__m256d(no), __m256d(yes), __m256d(x)));
+#else
+    return real(bits(x) < 0 ? bits(yes) : bits(no));
+#endif
   }
   static ACCSIM_INLINE Real zero_of(Real odd, Real lower, bool zero_down) {
     return zero_down ? real(select(nonzero(bits(odd), set(~sign)), bits(odd), bits(lower))) : odd;

@@ -78,9 +78,9 @@ struct FloatPlan {
   FloatLevel level[float_max_levels];
   int initial_level = 0;  ///< where C enters
   FloatFast fast = FloatFast::none;
-  std::uint64_t fast_bound = 0;  ///< a larger partial sum voids a fast run
+  std::uint64_t fast_bound = 0;                 ///< a larger partial sum voids a fast run
   FloatFast fast_saturating = FloatFast::none;  ///< what runs where FloatFast::truncated proves void; has no bound
-  bool products_fit = false;     ///< exact products are values of the lane
+  bool products_fit = false;                    ///< exact products are values of the lane
 };
 
 /// Events of roundings, in the order of the report.

@@ -195,6 +195,7 @@ class Prover {
     ++sums.top;
     lattices_.push_back(sums.lattice);
     addends_.push_back(addends);
+    sums_.push_back(sums);
     const bool gradual = underflow_of(l.rounding, l.rounded_format()) == Underflow::gradual;
     tiny_inexact_ |= gradual ? sums.lattice < limits_of_sum.lsb_exponent : sums.lattice <= top_of(limits_of_sum.min_normal);
     return rounded(sums, l.rounded_format(), l.rounding);
@@ -285,9 +286,9 @@ class Prover {
     }
   }
 
-  /// The loop that lets truncated sums saturate: all levels of one format, and overflow goes to its ends. Bits beyond the lane are those of
-  /// addends that change nothing where (README.md) no addend's significand reaches from below the lane to the accumulator's, and no
-  /// accumulator lies below what the lane keeps of an addend.
+  /// The loop that lets truncated sums saturate: all levels of one format, and overflow goes to its ends. Sums that are not
+  /// exact in the lane show in the bits below the format's where (README.md) significands are short, no addend lies below what the lane
+  /// keeps of a sum, and no accumulator below what it keeps of an addend.
   [[nodiscard]] FloatFast saturating() const {
     const FloatPlan& plan = proof_.plan;
     const FloatRounding& first = plan.level[0].rounding;
@@ -298,10 +299,13 @@ class Prover {
       if (r.overflow[0] != r.max_finite || r.overflow[1] != (r.max_finite | sign)) return FloatFast::none;
     }
     if (facts_.has_accumulator) return FloatFast::saturated_odd;
-    const int precision = limits(datapath_.levels.front().rounded_format()).precision;
-    const bool apart = limits(*datapath_.product.format).precision + precision <= lane_.precision && 2 * precision <= lane_.precision;
-    for (const Range& r : addends_) {
-      if (!apart || r.top + 2 - lane_.precision > limits(datapath_.levels.front().rounded_format()).lsb_exponent) return FloatFast::saturated_odd;
+    const Limits sum = limits(datapath_.levels.front().rounded_format());
+    const Limits product = limits(*datapath_.product.format);
+    if (product.precision + sum.precision > lane_.precision || 2 * sum.precision > lane_.precision) return FloatFast::saturated_odd;
+    for (std::size_t i = 0; i < addends_.size(); ++i) {
+      const int least = top_of(i == 0 ? product.min_normal : sum.min_normal);
+      if (addends_[i].top + 2 - lane_.precision > sum.lsb_exponent || least < sums_[i].top + 1 - lane_.precision)
+        return FloatFast::saturated_odd;
     }
     return FloatFast::saturated;
   }
@@ -435,9 +439,9 @@ class Prover {
   const LayerFacts& facts_;
   const LaneType& lane_;
   const bool has_fma_, native_;
-  std::vector<Range> addends_;  ///< of each level
-  std::vector<int> lattices_;  ///< of each level's exact sums
-  bool tiny_inexact_ = false;  ///< a sum below some level's smallest normal may be inexact
+  std::vector<Range> addends_, sums_;  ///< of each level
+  std::vector<int> lattices_;          ///< of each level's exact sums
+  bool tiny_inexact_ = false;          ///< a sum below some level's smallest normal may be inexact
   FloatProof proof_;
   Interval scale_;
 };

@@ -151,8 +151,8 @@ class TileRun {
     }
   }
 
-  /// Outputs with a product beyond the finite range of its format. Binary64's product of two magnitudes is beyond where the exact one is, or
-  /// so near that truncation makes it the largest value.
+  /// Outputs with a product beyond the finite range of its format. Binary64's product of two magnitudes is beyond where the exact one is,
+  /// or so near that truncation makes it the largest value.
   void mark_overflows(const Survey& a, const Survey& b) {
     const double largest = to_double(formats::limits(*datapath_.product.format).max_finite);
     if (result_.max_abs_product <= largest) return;
@@ -434,7 +434,7 @@ class TileRun {
   std::optional<LaneTile> general_, native_;
   ProductCounts products_;
   bool few_brief_ = true, few_overflows_ = true;
-  bool exact_sums_ = false;         ///< every sum of every block was exact in the lane
+  bool exact_sums_ = false;        ///< every sum of every block was exact in the lane
   std::vector<char> overflowing_;  ///< outputs with an overflowing product; empty: none
   std::int64_t redone_nonzero_ = 0, redone_inexact_ = 0;
   std::vector<Ran> ran_;
