@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <deque>
 #include <limits>
 #include <optional>
 
@@ -340,32 +339,8 @@ class Prover {
     return (addends + whole - 1) / whole;
   }
 
-  /// The order in which a one-adder pipeline of latency `ways` meets its partial sums, as pairs of slots; see LevelRun::coalesce.
   const std::int32_t* coalescing(std::int64_t ways, std::int64_t count) {
-    std::vector<std::int32_t> program;
-    std::deque<std::int32_t> pipe;  // slots; -1: empty
-    const std::int64_t used = std::min(count, ways);
-    for (std::int64_t i = used; i < ways; ++i) pipe.push_back(-1);
-    for (std::int64_t i = 0; i < used; ++i) pipe.push_back(static_cast<std::int32_t>(count < ways ? i : (count + i) % ways));
-    std::int32_t waiting = -1;
-    for (;;) {
-      const std::int32_t out = pipe.front();
-      pipe.pop_front();
-      std::int32_t issued = -1;
-      if (out >= 0) {
-        if (waiting < 0) {
-          waiting = out;
-        } else {
-          program.insert(program.end(), {waiting, out});
-          issued = waiting;
-          waiting = -1;
-        }
-      }
-      pipe.push_back(issued);
-      if (waiting >= 0 && std::all_of(pipe.begin(), pipe.end(), [](std::int32_t slot) { return slot < 0; })) break;
-    }
-    program.insert(program.end(), {-1, waiting});
-    proof_.programs.push_back(std::move(program));
+    proof_.programs.push_back(coalescing_order(ways, count));
     return proof_.programs.back().data();
   }
 
@@ -446,24 +421,6 @@ class Prover {
   Interval scale_;
 };
 
-void place(FloatRandom& random, const RoundingSpec& spec, std::uint32_t site, const Tile& tile) {
-  if (spec.mode != Rounding::sr) return;
-  if (const auto& lfsr = spec.stochastic.lfsr) {
-    random.source = FloatRandom::Source::lfsr;
-    random.width = lfsr->width;
-    random.mask = static_cast<std::uint32_t>(lfsr->mask);
-    random.seed = static_cast<std::uint32_t>(lfsr->seed);
-    random.galois = lfsr->form == formats::LfsrForm::galois;
-    random.right = lfsr->step == formats::LfsrStep::right;
-    return;
-  }
-  random.source = FloatRandom::Source::philox;
-  const std::uint64_t seed = spec.stochastic.philox_seed.value_or(tile.seed);
-  random.key[0] = static_cast<std::uint32_t>(seed);
-  random.key[1] = static_cast<std::uint32_t>(seed >> 32);
-  random.place = 64 * tile.layer + 16 * tile.pass + site;
-}
-
 }  // namespace
 
 FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means) {
@@ -475,12 +432,6 @@ FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts,
   if (!proof.refusal.empty()) return proof;
   if (!means.native || !means.fma || proof.plan.fast != FloatFast::native) proof.refusal = "no loop for it";
   return proof;
-}
-
-void place_generators(FloatPlan& plan, const Datapath& datapath, const Tile& tile) {
-  if (datapath.product.format) place(plan.product.random, datapath.product.rounding, 0, tile);
-  for (std::size_t i = 0; i < datapath.levels.size(); ++i)
-    place(plan.level[i].rounding.random, datapath.levels[i].rounding, static_cast<std::uint32_t>(1 + i), tile);
 }
 
 }  // namespace accsim::sim::kernels

@@ -39,6 +39,10 @@ FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const 
 /// The same for FloatFast::native, whose general loop does not exist: what it voids is done on other lanes.
 FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means);
 
+/// The order in which a one-adder pipeline of latency `ways` meets its partial sums of `count` addends, as FloatLevel::coalesce has it; see
+/// LevelRun::coalesce.
+std::vector<std::int32_t> coalescing_order(std::int64_t ways, std::int64_t count);
+
 /// Fills what depends on the run and not on the proof: seeds and places of the generators.
 void place_generators(FloatPlan& plan, const Datapath& datapath, const Tile& tile);
 
