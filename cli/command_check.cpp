@@ -2,8 +2,8 @@
 #include <spdlog/spdlog.h>
 
 #include <iostream>
-#include <map>
 #include <memory>
+#include <optional>
 
 #include "cli/command.h"
 #include "cli/vector_file.h"
@@ -50,7 +50,7 @@ class Check {
       throw UsageError("datapath \"" + datapath_.name +
                        "\" takes operands as traced or in blocks, which have no codes of their own; give --in or --in-a and --in-b");
     }
-    models_.emplace("", sim::IssueModel(datapath_));
+    models_.emplace(datapath_);
     if (file_.has_acc_in && !plain().has_accumulator())
       throw InputError(o.vectors + ": column acc_in", "the innermost level keeps nothing between issues", "no acc_in");
   }
@@ -73,13 +73,7 @@ class Check {
   [[nodiscard]] bool compares(std::string_view what) const {
     return std::find(o_.compare.begin(), o_.compare.end(), what) != o_.compare.end();
   }
-  sim::IssueModel& plain() { return models_.at(""); }
-
-  sim::IssueModel& model_for(const std::string& rounding) {
-    const auto known = models_.find(rounding);
-    if (known != models_.end()) return known->second;
-    return models_.emplace(rounding, sim::IssueModel(sim::with_rounding(datapath_, rounding))).first->second;
-  }
+  sim::IssueModel& plain() { return models_->plain(); }
 
   static Code code(const std::string& column, const std::string& text, const Format& format) {
     try {
@@ -101,18 +95,13 @@ class Check {
     const std::string& before = file_.rows[row - ways].acc_out;
     if (before.empty() && !compares("acc_out") && !compares("flags")) return 0;
     if (before.empty()) throw InputError("column acc_in", "nothing, nor an acc_out in row " + std::to_string(row - ways), "one of the two");
-    const Code out = code("acc_out", before, plain().out_format());
-    if (plain().out_format() == plain().in_format()) return out;
-    return encode(formats::round(decode(out, plain().out_format()), plain().in_format(), datapath_.levels.front().rounding).value,
-                  plain().in_format());
+    return models_->fed_back(code("acc_out", before, plain().out_format()));
   }
 
   bool one_row(std::size_t row, std::int64_t& reported) {
     const VectorRow& r = file_.rows[row];
-    sim::IssueModel& model = model_for(r.rm);
-    if (o_.reset_rng == "seq" && starts_sequence(row)) {
-      for (auto& [rounding, other] : models_) other.reset_generators();
-    }
+    sim::IssueModel& model = models_->at(r.rm);
+    if (o_.reset_rng == "seq" && starts_sequence(row)) models_->reset_generators();
     std::vector<Code> a;
     std::vector<Code> b;
     for (const std::string& text : r.a) a.push_back(code("a" + std::to_string(a.size()), text, model.a_format()));
@@ -134,8 +123,16 @@ class Check {
     };
     if (compares("acc_out")) compare("acc_out", r.acc_out, result.accumulator, model.out_format());
     if (compares("product") && result.product) compare("product", r.product, *result.product, *model.product_format());
-    if (compares("flags")) compare("flags", r.flags, result.flags, formats::parse_format("uint5"));
+    if (compares("flags")) compare("flags", r.flags, result.flags, flags_format_);
     if (differences.empty()) return true;
+    if (result.product && !r.product.empty()) {
+      const Code product = code("product", r.product, *model.product_format());
+      differences += std::string("  first wrong stage: ") + (product != *result.product ? "product" : "sum");
+      if (product != *result.product && !compares("product"))
+        differences +=
+            ", " + decoded(product, *model.product_format()) + " in the file, found " + decoded(*result.product, *model.product_format());
+      differences += "\n";
+    }
     if (reported++ < o_.limit) report(row, issue, model, differences);
     return false;
   }
@@ -151,9 +148,10 @@ class Check {
   }
 
   const CheckOptions& o_;
+  const Format flags_format_ = formats::parse_format("uint5");
   sim::Datapath datapath_;
   VectorFile file_;
-  std::map<std::string, sim::IssueModel> models_;
+  std::optional<sim::IssueModels> models_;
   std::size_t sequence_start_ = 0;
 };
 

@@ -42,6 +42,7 @@ int run_program(int argc, char** argv) {
   add_list(app, action);
   add_show(app, action);
   add_quantize(app, action);
+  add_vectors(app, action);
   add_check(app, action);
   add_update(app, action);
   add_probe(app, action);

@@ -157,4 +157,21 @@ Datapath with_rounding(Datapath datapath, std::string_view rounding) {
   return datapath;
 }
 
+IssueModel& IssueModels::at(const std::string& rm) {
+  const auto known = models_.find(rm);
+  if (known != models_.end()) return known->second;
+  return models_.emplace(rm, IssueModel(with_rounding(datapath_, rm))).first->second;
+}
+
+void IssueModels::reset_generators() {
+  for (auto& [rm, model] : models_) model.reset_generators();
+}
+
+Code IssueModels::fed_back(Code out) {
+  const formats::Format& from = plain().out_format();
+  const formats::Format& to = plain().in_format();
+  if (from == to) return out;
+  return encode(formats::round(decode(out, from), to, datapath_.levels.front().rounding).value, to);
+}
+
 }  // namespace accsim::sim

@@ -2,8 +2,10 @@
 // `[accumulator] level` names an outer level, a row goes up to the accumulator of that one.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "sim/datapath.h"
@@ -62,5 +64,21 @@ class IssueModel {
 
 /// The datapath with every rounding of the innermost issue replaced: a row's `rm`.
 Datapath with_rounding(Datapath datapath, std::string_view rounding);
+
+/// The models of a file's rows: the datapath's own, and one for each `rm` that overrides its roundings.
+class IssueModels {
+ public:
+  explicit IssueModels(const Datapath& datapath) : datapath_(datapath) { models_.emplace("", IssueModel(datapath)); }
+  [[nodiscard]] IssueModel& plain() { return models_.find("")->second; }
+  /// `rm` empty: the datapath's own.
+  IssueModel& at(const std::string& rm);
+  void reset_generators();
+  /// What of a row's result enters a later row, where the accumulator's two formats differ rounded by the innermost level's rule.
+  [[nodiscard]] formats::Code fed_back(formats::Code out);
+
+ private:
+  Datapath datapath_;
+  std::map<std::string, IssueModel, std::less<>> models_;
+};
 
 }  // namespace accsim::sim
