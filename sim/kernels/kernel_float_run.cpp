@@ -270,6 +270,7 @@ class TileRun {
 
   /// Columns first..first+columns of rows row..last by the general loop, counted.
   void redo(const ColumnGroup& at, std::int64_t row, std::int64_t last) {
+    exact_sums_ = false;
     const std::int64_t before = result_.events[Event::product_inexact];
     for_general_groups(at, [&](std::size_t g) { run_general(g, g + 1, row, last); });
     redone_inexact_ += result_.events[Event::product_inexact] - before;
@@ -335,14 +336,13 @@ class TileRun {
     const bool keeps_negative_zero = plan.level[plan.levels - 1].rounding.keeps_negative_zero;
     bool unknown = false;
     for (std::int64_t r = row; r < std::min(last_row, tile_.rows); ++r) {
+      double* out = result_.numbers.data() + r * tile_.columns + g.first;
+      lanes.results(r - row, g, out);
       for (std::int64_t c = 0; c < g.columns; ++c) {
-        const auto output = static_cast<std::size_t>(r * tile_.columns + g.first + c);
-        double x = lanes.result(r - row, c, g.vectors);
-        if (x == 0 && !keeps_negative_zero) x = 0;
-        unknown |= std::isnan(x);
-        result_.numbers[output] = x;
-        if (with_flags) result_.overflowed[output] = lanes.overflowed(r - row, c, g.vectors) ? 1 : 0;
+        if (!keeps_negative_zero) out[c] += 0.0;  // -0 becomes 0
+        unknown |= out[c] != out[c];
       }
+      if (with_flags) std::copy_n(lanes.overflowed(r - row, g), g.columns, result_.overflowed.begin() + r * tile_.columns + g.first);
     }
     return unknown;
   }

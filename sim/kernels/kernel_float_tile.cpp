@@ -16,8 +16,8 @@ bool is_random(const FloatPlan& plan) {
 
 }  // namespace
 
-LaneBuffer::LaneBuffer(std::size_t bytes) : memory_(static_cast<std::byte*>(::operator new(bytes + 64, alignment))) {
-  std::fill_n(memory_.get(), bytes + 64, std::byte{0});
+LaneBuffer::LaneBuffer(std::size_t bytes, bool zeroed) : memory_(static_cast<std::byte*>(::operator new(bytes + 64, alignment))) {
+  if (zeroed) std::fill_n(memory_.get(), bytes + 64, std::byte{0});
 }
 
 LaneTile::LaneTile(FloatProof proof, const FloatLanes& lanes, const Datapath& datapath, const Tile& tile, const std::vector<char>& bad_rows,
@@ -31,10 +31,10 @@ LaneTile::LaneTile(FloatProof proof, const FloatLanes& lanes, const Datapath& da
       word_bytes_(proof_.lane.binary64 ? 8 : 4),
       unscale_(std::ldexp(1.0, std::clamp(-proof_.scale(), -1000, 1000))),
       row_packed_(static_cast<std::size_t>(tile.rows), 0),
-      a_(static_cast<std::size_t>((tile.rows + most_rows) * tile.k) * word_bytes_),
-      scratch_(static_cast<std::size_t>(proof_.scratch_slots * lanes.register_bytes)),
-      initial_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_),
-      results_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_) {
+      a_(static_cast<std::size_t>((tile.rows + most_rows) * tile.k) * word_bytes_, true),
+      scratch_(static_cast<std::size_t>(proof_.scratch_slots * lanes.register_bytes), true),
+      initial_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_, true),
+      results_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_, true) {
   place_generators(proof_.plan, datapath, tile);
   random_ = is_random(proof_.plan);
   const std::int64_t width = std::int64_t{lanes.lanes} * lanes.vectors;
@@ -58,7 +58,9 @@ void LaneTile::pack_row(std::int64_t row) {
 void LaneTile::pack_group(std::size_t group) {
   const ColumnGroup& g = groups_[group];
   const std::int64_t stride = std::int64_t{g.vectors} * lanes_.lanes;
-  b_[group] = std::make_unique<LaneBuffer>(static_cast<std::size_t>(stride * tile_.k) * word_bytes_);
+  const auto bad = bad_columns_.begin() + g.first;
+  const bool full = g.columns == stride && std::find(bad, bad + g.columns, 1) == bad + g.columns;
+  b_[group] = std::make_unique<LaneBuffer>(static_cast<std::size_t>(stride * tile_.k) * word_bytes_, !full);
   for (std::int64_t c = 0; c < g.columns; ++c) {
     if (bad_columns_[static_cast<std::size_t>(g.first + c)] != 0) continue;
     lanes_.pack(tile_.b.data() + (g.first + c) * tile_.k, order_.empty() ? nullptr : order_.data(), tile_.k,
@@ -105,11 +107,17 @@ FloatBlock LaneTile::block(std::size_t group, std::int64_t row, int rows) {
   return block;
 }
 
-double LaneTile::result(std::int64_t row_in_block, std::int64_t column_in_group, int vectors) const {
-  const std::size_t at = place(row_in_block, column_in_group, vectors);
-  const double x =
-      proof_.lane.binary64 ? static_cast<const double*>(results_.at(0))[at] : double{static_cast<const float*>(results_.at(0))[at]};
-  return std::abs(proof_.scale()) <= 1000 ? x * unscale_ : std::ldexp(x, -proof_.scale());
+void LaneTile::results(std::int64_t row_in_block, const ColumnGroup& group, double* out) const {
+  const std::size_t first = place(row_in_block, 0, group.vectors);
+  const auto convert = [&](const auto* in) {
+    if (std::abs(proof_.scale()) <= 1000) {
+      for (std::int64_t c = 0; c < group.columns; ++c) out[c] = static_cast<double>(in[c]) * unscale_;
+    } else {
+      for (std::int64_t c = 0; c < group.columns; ++c) out[c] = std::ldexp(static_cast<double>(in[c]), -proof_.scale());
+    }
+  };
+  if (proof_.lane.binary64) convert(static_cast<const double*>(results_.at(0)) + first);
+  else convert(static_cast<const float*>(results_.at(0)) + first);
 }
 
 }  // namespace accsim::sim::kernels

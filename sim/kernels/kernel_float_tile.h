@@ -9,10 +9,10 @@
 
 namespace accsim::sim::kernels {
 
-/// Memory for lanes, zeroed and aligned to their widest register.
+/// Memory for lanes, aligned to their widest register.
 class LaneBuffer {
  public:
-  explicit LaneBuffer(std::size_t bytes);
+  LaneBuffer(std::size_t bytes, bool zeroed);
   [[nodiscard]] void* at(std::size_t byte) const { return memory_.get() + byte; }
 
  private:
@@ -41,10 +41,10 @@ class LaneTile {
 
   /// Outputs from `row` on, `rows` of them, in a group's columns; valid until the next block. Rows beyond the tile are zeros.
   FloatBlock block(std::size_t group, std::int64_t row, int rows);
-  /// The result of the block last made, in real units.
-  [[nodiscard]] double result(std::int64_t row_in_block, std::int64_t column_in_group, int vectors) const;
-  [[nodiscard]] bool overflowed(std::int64_t row_in_block, std::int64_t column_in_group, int vectors) const {
-    return overflowed_[place(row_in_block, column_in_group, vectors)] != 0;
+  /// One row of the results of the block last made, in real units.
+  void results(std::int64_t row_in_block, const ColumnGroup& group, double* out) const;
+  [[nodiscard]] const unsigned char* overflowed(std::int64_t row_in_block, const ColumnGroup& group) const {
+    return overflowed_.data() + place(row_in_block, 0, group.vectors);
   }
 
  private:
