@@ -45,6 +45,7 @@ class ErrorSums {
   [[nodiscard]] StatisticValue total_sndr_db() const;
 
  private:
+  friend class OutputBatch;
   void add(const RoundedOutput& output, bool y_is_finite, bool reference_is_finite, bool signal_is_finite);
 
   bool signal_is_reference_;

@@ -142,10 +142,20 @@ void integer_products(const ProductPlan& plan, const ProductRows& a, std::int64_
   const bool offset = plan.carrier == ProductCarrier::words;
   // n_a n_b = (n_a + o)(n_b + o) - o (n_a + o) - o (n_b + o) + o^2, modulo 2^128
   const UInt128 square = static_cast<UInt128>(k) << 102;
-  Int128 block[product_rows * product_columns];
+  // Terms of a block of columns stay in the first cache while all rows pass.
+  constexpr std::int64_t terms = 512;
+  const std::int64_t words = kernels::words_of(plan.carrier);
+  std::vector<Int128> blocks(static_cast<std::size_t>((rows + product_rows - 1) / product_rows * product_rows * product_columns));
   for (std::int64_t c = 0; c < columns; c += product_columns) {
+    std::fill(blocks.begin(), blocks.end(), Int128{0});
+    for (std::int64_t first = 0; first < k; first += terms) {
+      for (std::int64_t r = 0; r < rows; r += product_rows) {
+        product(a.group(first_a + r) + first * product_rows * words, b.group(first_b + c) + first * product_columns * words,
+                std::min(terms, k - first), &blocks[static_cast<std::size_t>(r * product_columns)]);
+      }
+    }
     for (std::int64_t r = 0; r < rows; r += product_rows) {
-      product(a.group(first_a + r), b.group(first_b + c), k, block);
+      const Int128* block = &blocks[static_cast<std::size_t>(r * product_columns)];
       for (std::int64_t i = 0; i < std::min(product_rows, rows - r); ++i) {
         const UInt128 sum_a = offset ? static_cast<UInt128>(a.row(first_a + r + i).sum) << 51 : 0;
         for (std::int64_t j = 0; j < std::min(product_columns, columns - c); ++j) {

@@ -43,7 +43,7 @@ class ProductRows {
     std::vector<Rest> rests;
   };
   [[nodiscard]] const Row& row(std::int64_t i) const { return rows_[static_cast<std::size_t>(i)]; }
-  /// The words of the group of rows (4 of a, 8 of b) that holds row i.
+  /// The words of the group of rows (8 of either) that holds row i.
   [[nodiscard]] const std::uint64_t* group(std::int64_t i) const {
     return words_.get() + i / lines_ * lines_ * k_ * kernels::words_of(plan_.carrier);
   }

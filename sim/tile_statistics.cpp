@@ -167,6 +167,7 @@ void TileStatistics::add(const ExecutedTile& tile, LayerPart& part, LayerResult&
         slow_output(tile, r, c, scale.exact, part, result);
     }
   }
+  part.batch.flush(part.errors);
 }
 
 /// Where the exact sum is an integer in some unit that y shares: everything on machine integers. False: nothing was done.
@@ -193,7 +194,7 @@ bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::
     const double to_real = power_of_two(real_unit);
     rounded_output.error = units * to_real;
     rounded_output.reference = rounded(sum) * to_real;
-    rounded_output.y = std::ldexp(y.value, scale.real.exponent);
+    rounded_output.y = scale.real.exponent == 0 ? y.value : std::ldexp(y.value, scale.real.exponent);
   } else {
     const Number256 zero;
     const Number256 real_y = product256(y.negative ? -static_cast<Int128>(y.significand) : static_cast<Int128>(y.significand),
@@ -218,9 +219,11 @@ bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::
   }
   const int sum_length = bit_length_of(sum);
   const int spacing_exponent = spacing(sum_length == 0 ? binades : sum_length - 1 + unit - shift, part) + shift;
-  if (error != 0) rounded_output.ulps = std::ldexp(units, unit - spacing_exponent);
+  const int above_spacing = unit - spacing_exponent;
+  if (error != 0)
+    rounded_output.ulps = std::abs(above_spacing) <= farthest ? units * power_of_two(above_spacing) : std::ldexp(units, above_spacing);
 
-  part.errors.add(rounded_output);
+  part.batch.add(rounded_output, part.errors);
   const bool needs_conversion = output_ || shift != 0;
   if (!needs_conversion) {
     part.events[Event::outputs_inexact] += error != 0;

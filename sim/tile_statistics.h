@@ -7,6 +7,7 @@
 #include "formats/round.h"
 #include "sim/error_sums.h"
 #include "sim/integer_bounds.h"
+#include "sim/output_batch.h"
 #include "sim/simulate.h"
 #include "sim/tile_pack.h"
 
@@ -14,11 +15,12 @@ namespace accsim::sim {
 
 /// What one thread gathers of a layer.
 struct LayerPart {
-  explicit LayerPart(bool signal_is_reference) : errors(signal_is_reference) {}
+  explicit LayerPart(bool signal_is_reference) : errors(signal_is_reference), batch(signal_is_reference) {}
   void merge(const LayerPart& other);
 
   EventCounts events;
   ErrorSums errors;
+  OutputBatch batch;  ///< flushed into `errors` at the end of a tile
   double max_abs_product = 0, max_abs_partial = 0, max_abs_output = 0;
   GuaranteedWidths guaranteed;
   int observed = 0;

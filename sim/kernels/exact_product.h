@@ -9,7 +9,7 @@
 
 namespace accsim::sim::kernels {
 
-constexpr std::int64_t product_rows = 4;     ///< rows of a that are packed together
+constexpr std::int64_t product_rows = 8;     ///< rows of a that are packed together
 constexpr std::int64_t product_columns = 8;  ///< rows of b (columns of the result)
 
 /// How lanes take the integers n of both operands, in words of 64 bits. Every sum is exact:
@@ -25,8 +25,9 @@ constexpr int word_bits = 51;
 /// Words that a term of one row takes.
 constexpr std::int64_t words_of(ProductCarrier carrier) { return carrier == ProductCarrier::split ? 2 : 1; }
 
-/// One instruction set's loops. `a` is [k][4] words and `b` [k][8] (`split`: [k][2][4] and [k][2][8], h before l), aligned to 64 bytes;
-/// `sums` gets 4 x 8 sums of k products, those of `words` still with their offsets and modulo 2^128.
+/// One instruction set's loops. `a` is [k][8] words and `b` [k][8] (`split`: [k][2][8] and [k][2][8], h before l), aligned to 64 bytes;
+/// 8 x 8 sums of k products are added to `sums`,
+/// those of `words` still with their offsets and modulo 2^128.
 using ProductFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, formats::Int128* sums);
 struct ProductLanes {
   std::string_view name;

@@ -12,7 +12,6 @@ namespace {
 constexpr std::int64_t word_terms = 2048;
 
 void words(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, formats::Int128* sums) {
-  for (int i = 0; i < product_rows * product_columns; ++i) sums[i] = 0;
   for (std::int64_t first = 0; first < k; first += word_terms) {
     const std::int64_t end = first + word_terms < k ? first + word_terms : k;
     __m512i low[product_rows];
@@ -20,7 +19,7 @@ void words(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, forma
     for (int r = 0; r < product_rows; ++r) low[r] = high[r] = _mm512_setzero_si512();
     for (std::int64_t i = first; i < end; ++i) {
       const __m512i right = _mm512_load_si512(b + product_columns * i);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < product_rows; ++r) {
         const __m512i left = _mm512_set1_epi64(static_cast<std::int64_t>(a[product_rows * i + r]));
         low[r] = _mm512_madd52lo_epu64(low[r], left, right);

@@ -22,7 +22,6 @@ inline void flush(const Lanes& lanes, formats::Int128* sums) {
 inline void narrow(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, formats::Int128* sums) {
   const auto* left = reinterpret_cast<const double*>(a);
   const auto* right = reinterpret_cast<const Lanes*>(b);
-  for (int i = 0; i < product_rows * product_columns; ++i) sums[i] = 0;
   for (std::int64_t first = 0; first < k; first += exact_terms) {
     const std::int64_t end = first + exact_terms < k ? first + exact_terms : k;
     Lanes sum[product_rows] = {};
@@ -36,7 +35,6 @@ inline void narrow(const std::uint64_t* a, const std::uint64_t* b, std::int64_t 
 inline void split(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, formats::Int128* sums) {
   const auto* left = reinterpret_cast<const double*>(a);
   const auto* right = reinterpret_cast<const Lanes*>(b);
-  for (int i = 0; i < product_rows * product_columns; ++i) sums[i] = 0;
   for (int row = 0; row < product_rows; row += ACCSIM_ROWS) {
     for (std::int64_t first = 0; first < k; first += exact_terms) {
       const std::int64_t end = first + exact_terms < k ? first + exact_terms : k;

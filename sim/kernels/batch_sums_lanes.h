@@ -1,0 +1,54 @@
+// The loops of batch_sums.h in GNU vector types; compiled once per instruction set, in the namespace ACCSIM_ISA.
+#pragma once
+
+#include <bit>
+
+#include "sim/kernels/batch_sums.h"
+
+namespace accsim::sim::kernels::ACCSIM_ISA {
+
+typedef double Lanes __attribute__((vector_size(64)));
+constexpr int lanes = 8;
+constexpr std::int64_t vectors = batch_size / lanes;
+
+/// With |x| < 2^(e+1) and s = 1.5 * 2^t, t = e + 2 + log2(batch_size), s + x stays in [2^t, 2^(t+1)): (s + x) - s is x rounded to a
+/// multiple of 2^(t-52). A batch of those adds up to less than 2^(t+1), so exactly.
+inline int parts(double* batch, double* parts) {
+  auto* x = reinterpret_cast<Lanes*>(batch);
+  constexpr int log2_size = std::bit_width(static_cast<std::uint64_t>(batch_size)) - 1;
+  Lanes largest = {};
+  for (std::int64_t i = 0; i < vectors; ++i) {
+    const Lanes magnitude = x[i] < 0 ? -x[i] : x[i];
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  int count = 0;
+  for (;;) {
+    double most = 0;
+    for (int i = 0; i < lanes; ++i) most = largest[i] > most ? largest[i] : most;
+    if (most == 0) return count;
+    const std::uint64_t exponent = std::bit_cast<std::uint64_t>(most) >> 52;
+    const auto fields = (exponent + 2 + log2_size) << 52;
+    const double splitter = std::bit_cast<double>(fields | (1ULL << 51));
+    Lanes sum = {};
+    largest = Lanes{};
+    for (std::int64_t i = 0; i < vectors; ++i) {
+      const Lanes leading = (x[i] + splitter) - splitter;
+      sum += leading;
+      x[i] -= leading;
+      const Lanes magnitude = x[i] < 0 ? -x[i] : x[i];
+      largest = magnitude > largest ? magnitude : largest;
+    }
+    double total = 0;
+    for (int i = 0; i < lanes; ++i) total += sum[i];
+    parts[count++] = total;
+  }
+}
+
+inline void products(const double* a, const double* b, double* high, double* low) {
+  for (std::int64_t i = 0; i < batch_size; ++i) {
+    high[i] = a[i] * b[i];
+    low[i] = __builtin_fma(a[i], b[i], -high[i]);
+  }
+}
+
+}  // namespace accsim::sim::kernels::ACCSIM_ISA
