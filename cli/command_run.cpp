@@ -96,6 +96,7 @@ class Run {
     }
     progress.clear();
     report_.total_seconds = seconds_since(start);
+    explain_slowness();
     if (results) results->finish();
     json.write([this](std::ostream& stream) { write_json(stream, report_); });
     csv.write([this](std::ostream& stream) { write_csv(stream, report_); });
@@ -187,6 +188,17 @@ class Run {
       report_.executor += (report_.executor.empty() ? "" : ",") + name;
     }
     if (!result.refusals.empty()) spdlog::debug("executors that did not run: {}", result.refusals);
+    if (result.executor != sim::executors().front()->name() || options_.executor == result.executor) return;
+    interpreted_macs_ += result.macs;
+    if (why_interpreted_.empty()) why_interpreted_ = result.refusals;
+  }
+
+  /// Says why a run was slow, where it was.
+  void explain_slowness() const {
+    constexpr std::int64_t slow = 20'000'000;  // MACs; some seconds
+    if (interpreted_macs_ < slow) return;
+    spdlog::info("slow: no kernel is proved exact for {:.3g} million MACs, which the interpreter ran ({})",
+                 static_cast<double>(interpreted_macs_) * 1e-6, why_interpreted_);
   }
 
   void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& given, sim::SimulateOptions simulate,
@@ -239,6 +251,8 @@ class Run {
   RunReport report_;
   std::optional<RecipeReplay> replay_;
   std::vector<std::string> executors_used_;
+  std::int64_t interpreted_macs_ = 0;
+  std::string why_interpreted_;
 };
 
 }  // namespace
