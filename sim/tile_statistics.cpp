@@ -196,12 +196,11 @@ bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::
     rounded_output.reference = rounded(sum) * to_real;
     rounded_output.y = scale.real.exponent == 0 ? y.value : std::ldexp(y.value, scale.real.exponent);
   } else {
-    const Number256 zero;
     const Number256 real_y = product256(y.negative ? -static_cast<Int128>(y.significand) : static_cast<Int128>(y.significand),
                                         scale.real.significand, y.exponent + scale.real.exponent);
-    rounded_output.error = rounded_difference(product256(error, scale.real.significand, real_unit), zero);
-    rounded_output.reference = rounded_difference(product256(sum, scale.real.significand, real_unit), zero);
-    rounded_output.y = y.significand == 0 ? y.value : rounded_difference(real_y, zero);
+    rounded_output.error = rounded(product256(error, scale.real.significand, real_unit));
+    rounded_output.reference = rounded(product256(sum, scale.real.significand, real_unit));
+    rounded_output.y = y.significand == 0 ? y.value : rounded(real_y);
   }
   rounded_output.comparable_y = shift == 0 ? rounded_output.y : std::ldexp(rounded_output.y, shift);
   if (plan_.needs_traced) {
@@ -213,7 +212,7 @@ bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::
     const int traced_unit = traced_row.unit + traced_column.unit + scale.dataset.exponent;
     if (std::abs(traced_unit) > farthest) return false;
     const Number256 signal = product256(part.traced_sums[i], scale.dataset.significand, traced_unit);
-    rounded_output.signal = rounded_difference(signal, {});
+    rounded_output.signal = rounded(signal);
     rounded_output.quantization_noise = rounded_difference(product256(sum, scale.real.significand, real_unit), signal);
     rounded_output.total_noise = rounded_difference(product256(n, scale.real.significand, real_unit), signal);
   }

@@ -46,8 +46,9 @@ Limbs placed(const Number256& x, int down) {
 }
 
 /// limbs * 2^exponent, rounded.
-double rounded(bool negative, const Limbs& limbs, int exponent) {
-  int i = 5;
+template <std::size_t size>
+double rounded(bool negative, const std::array<std::uint64_t, size>& limbs, int exponent) {
+  int i = size - 1;
   while (i >= 0 && limbs[static_cast<std::size_t>(i)] == 0) --i;
   if (i < 0) return 0;
   const int shift = std::countl_zero(limbs[static_cast<std::size_t>(i)]);
@@ -84,6 +85,8 @@ Number256 product256(Int128 n, UInt128 significand, int exponent) {
   }
   return x;
 }
+
+double rounded(const Number256& x) { return rounded(x.negative, x.limbs, x.exponent); }
 
 double rounded_difference(const Number256& x, const Number256& y) {
   const bool x_zero = is_zero(x);

@@ -39,6 +39,9 @@ struct Number256 {
 /// n * significand * 2^exponent.
 Number256 product256(formats::Int128 n, formats::UInt128 significand, int exponent);
 
+/// x to the nearest binary64, ties to even. A nonzero one must be a normal number of binary64.
+double rounded(const Number256& x);
+
 /// x - y to the nearest binary64, ties to even. Nonzero results must be normal numbers of binary64.
 double rounded_difference(const Number256& x, const Number256& y);
 

@@ -170,6 +170,7 @@ TEST_CASE("differences of 256-bit numbers are rounded as the exact ones") {
         y.significand = x.significand + 1;
       }
     }
+    REQUIRE(rounded(p) == to_double(x));
     const double expected = to_double(formats::sum(x, negated(y)));
     const double found = rounded_difference(p, q);
     REQUIRE(found == expected);
