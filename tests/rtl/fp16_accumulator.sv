@@ -1,11 +1,12 @@
 // A binary16 adder of four stages in a loop over four partial sums (kind = "interleaved", ways = 4): the i-th number goes to sum i mod 4,
-// round to nearest even, subnormals, infinities and NaN as IEEE 754. `first` starts all four from zero. Its result stands four registers later.
+// round to nearest even, subnormals, infinities and NaN as IEEE 754. A gate makes the number zero of its sign (a product with 0 or 1). `first` starts all four from zero. Its result stands four registers later.
 // BUG: 1 sticky bit lost, 2 one register too many behind the loop, 3 ties rounded away.
 module fp16_accumulator #(
     parameter BUG = 0
 ) (
     input  logic        clk, rst, in_valid, first,
-    input  logic [15:0] x,
+    input  logic [15:0] number,
+    input  logic        gate,
     output logic        out_valid,
     output logic [15:0] acc
 );
@@ -13,7 +14,8 @@ module fp16_accumulator #(
   logic [1:0]  way, now;
   logic [3:0]  there;
   logic [15:0] partial [0:3];
-  logic [15:0] y;
+  logic [15:0] x, y;
+  assign x = gate ? number : (number[14:10] == 5'd31) ? 16'h7e00 : {number[15], 15'd0};
   assign now = first ? 2'd0 : way;
 
   // Stage 1: the larger magnitude first.
