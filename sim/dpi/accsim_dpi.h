@@ -45,15 +45,15 @@ int accsim_row(void* unit, int terms, const uint32_t* a, const uint32_t* b, cons
  * accsim_clock or accsim_clock_row (at most 65536). Returns 0. */
 int accsim_total(void* unit, uint64_t* out);
 
-/* One rising edge: inputs as sampled before it; outputs as visible after it, until the next one. With in_valid an issue is taken; its result
- * stands after the edge that is latency - 1 later. With reset the pipeline and accumulators are cleared, generators are not.
- * Returns 1 where a result stands at the output, else 0. */
+/* One rising edge: inputs as sampled before it; outputs as visible after it, until the next one. With in_valid an issue is taken; its
+ * result stands after the edge that is latency - 1 later. With reset the pipeline and accumulators are cleared, generators are not. Returns
+ * 1 where a result stands at the output, else 0. */
 int accsim_clock(void* unit, int reset, int in_valid, int first, uint64_t a, uint64_t b);
 int accsim_clock_row(void* unit, int reset, int in_valid, int first, int terms, const uint32_t* a, const uint32_t* b);
 /* What stands after the last edge: "valid", "acc", "flags", "product_valid", "product". 1, or 0 where nothing valid stands there. */
 int accsim_peek(void* unit, const char* signal, uint64_t* value);
-/* Compares what an RTL has there: 1 match, 0 mismatch, kept with cycle, stage, operands, expected and found. "acc", "flags" and "product" are
- * compared where they are valid in the model. */
+/* Compares what an RTL has there: 1 match, 0 mismatch, kept with cycle, stage, operands, expected and found. "acc", "flags" and "product"
+ * are compared where they are valid in the model. */
 int accsim_check(void* unit, const char* signal, uint64_t found);
 /* Compares any value, for example accsim_total's, under a name of the caller's choice. */
 int accsim_check_value(void* unit, const char* what, uint64_t expected, uint64_t found);
