@@ -73,7 +73,7 @@ class Run {
     const Document csv(options_.csv);
     std::error_code error;
     const std::filesystem::path out =
-        options_.out.empty() ? std::filesystem::path() : std::filesystem::weakly_canonical(options_.out, error);
+        options_.out.empty() ? std::filesystem::path() : std::filesystem::weakly_canonical(std::filesystem::absolute(options_.out), error);
     check_distinct(options_.trace, {{"--json", json.target()}, {"--csv", csv.target()}, {"--out", out}});
     if (is_sweep) return sweep(trace, jobs, json);
     std::unique_ptr<traces::ResultsFile> results;

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 Document::Document(std::string path) : path_(std::move(path)) {
   if (path_.empty() || to_standard_output()) return;
   std::error_code error;
-  target_ = fs::weakly_canonical(path_, error);
+  target_ = fs::weakly_canonical(fs::absolute(path_), error);  // of a relative name that is new, it would stay relative
   if (error) target_ = fs::absolute(path_);
   const fs::file_status status = fs::status(target_, error);
   replaces_ = !fs::exists(status) || fs::is_regular_file(status);
@@ -50,7 +50,7 @@ void check_distinct(const std::string& trace, const std::vector<std::pair<std::s
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto& [option, path] = outputs[i];
     if (path.empty()) continue;
-    if (path == std::filesystem::weakly_canonical(trace, error))
+    if (path == fs::weakly_canonical(fs::absolute(trace), error))
       throw InputError(option + " " + path.string(), "the trace itself", "another file");
     for (std::size_t j = 0; j < i; ++j) {
       if (path == outputs[j].second) throw UsageError(option + " and " + outputs[j].first + " name the same file, " + path.string());

@@ -1,6 +1,7 @@
 // Integers of 128 and 256 bits times powers of two, rounded once to binary64: what the error statistics of most outputs take.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -15,17 +16,11 @@ inline double power_of_two(int n) { return std::bit_cast<double>(static_cast<std
 inline double rounded(formats::Int128 n) {
   const bool negative = n < 0;
   const formats::UInt128 magnitude = negative ? -static_cast<formats::UInt128>(n) : static_cast<formats::UInt128>(n);
-  const auto high = static_cast<std::uint64_t>(magnitude >> 64);
-  double value = 0;
-  if (high == 0) {
-    value = static_cast<double>(static_cast<std::uint64_t>(magnitude));
-  } else {
-    // The first 64 bits, what lies below them jammed into the last: 11 more than a binary64 keeps.
-    const int shift = 64 - std::countl_zero(high);
-    const auto top = static_cast<std::uint64_t>(magnitude >> shift);
-    const bool sticky = (magnitude & ((formats::UInt128{1} << shift) - 1)) != 0;
-    value = static_cast<double>(top | static_cast<std::uint64_t>(sticky)) * power_of_two(shift);
-  }
+  // The first 63 bits, what lies below them jammed into the last: 10 more than a binary64 keeps.
+  const int shift = std::max(0, formats::bit_length(magnitude) - 63);
+  const auto top = static_cast<std::int64_t>(magnitude >> shift);
+  const bool sticky = (magnitude & ((formats::UInt128{1} << shift) - 1)) != 0;
+  const double value = static_cast<double>(top | static_cast<std::int64_t>(sticky)) * power_of_two(shift);
   return negative ? -value : value;
 }
 

@@ -414,5 +414,16 @@ def terminal(folder):
     equal((ran.returncode, text), (0, b""), "standard error on a terminal:")
 
 
+@case("documents are written under names relative to the working folder, new ones and old ones")
+def relative_names(folder):
+    linear(folder + "/t.h5")
+    for _ in range(2):
+        done(accsim("run", "--acc", "fp12", "--trace", "t.h5", "--json", "new.json", "--csv", "new.csv", "--out", "new.h5", "--quiet", cwd=folder))
+    for name in ("new.json", "new.csv", "new.h5"):
+        expect(os.path.getsize(os.path.join(folder, name)) > 0, name, "is missing")
+    clash = accsim("run", "--acc", "fp12", "--trace", "t.h5", "--json", "fresh", "--csv", "./fresh", "--quiet", cwd=folder)
+    equal(clash.status, 2)
+
+
 if __name__ == "__main__":
     main()
