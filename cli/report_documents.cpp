@@ -48,6 +48,7 @@ void for_each_statistic(const LayerReport& layer, Use&& use) {
   const auto rows = sim::statistic_rows();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].group == StatisticGroup::bits && !layer.result.has_bits) continue;
+    if (rows[i].group == StatisticGroup::cycles && std::holds_alternative<std::monostate>(layer.result.statistics[i])) continue;
     use(rows[i], layer.result.statistics[i]);
   }
 }
@@ -72,6 +73,7 @@ ordered_json layer_json(const LayerReport& layer) {
 }  // namespace
 
 std::string flat_name(const sim::StatisticRow& row) {
+  if (row.group == StatisticGroup::cycles) return "cycles_" + std::string(row.name);
   return row.group == StatisticGroup::total ? "total_" + std::string(row.name) : std::string(row.name);
 }
 

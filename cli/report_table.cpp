@@ -122,6 +122,29 @@ void write_widths(std::ostream& out, const RunReport& report) {
   if (observed != 0) out << fmt::format("sums: safe at {} bits on this trace, guaranteed at {} bits for any input\n", observed, guaranteed);
 }
 
+/// What online units take, and what stopping at the first negative digit would save.
+void write_online_cycles(std::ostream& out, const RunReport& report) {
+  std::int64_t longest = 0, all = 0, saved = 0;
+  bool may_stop = false;
+  for (const LayerReport& layer : report.layers) {
+    const auto* cycles = std::get_if<std::int64_t>(&statistic(layer, sim::StatisticGroup::cycles, "per_output"));
+    if (cycles == nullptr) continue;
+    longest = std::max(longest, *cycles);
+    const auto* of_layer = std::get_if<std::int64_t>(&statistic(layer, sim::StatisticGroup::cycles, "saved"));
+    if (of_layer == nullptr) continue;
+    may_stop = true;
+    all += *cycles * layer.result.outputs;
+    saved += *of_layer;
+  }
+  if (longest == 0) return;
+  out << fmt::format("online: {}{} cycles an output", report.layers.size() > 1 ? "at most " : "", longest);
+  if (may_stop) {
+    out << fmt::format("; where a ReLU follows, early detection saves {} of {} ({:.2f} %)", rough(saved), rough(all),
+                       100.0 * static_cast<double>(saved) / static_cast<double>(all));
+  }
+  out << '\n';
+}
+
 }  // namespace
 
 void write_table(std::ostream& out, const RunReport& report) {
@@ -140,6 +163,7 @@ void write_table(std::ostream& out, const RunReport& report) {
   write_overflow_lines(out, report);
   write_lowest_sndr(out, report);
   write_widths(out, report);
+  write_online_cycles(out, report);
   if (report.recipe) write_steps(out, report.recipe->loss_scaling, report.recipe->steps);
 }
 

@@ -48,6 +48,11 @@ struct Product {
 enum class LevelKind { sequential, tree, interleaved, fused_sum, staged_sum, scaled_sum, exact, exponent_bins, sorted, online };
 enum class Combine { sequential, tree, coalesce };
 enum class Align { rz, rd };
+enum class OnlineMultiplier {
+  serial_parallel,  ///< operand a digit by digit, b in parallel
+  serial_serial,    ///< both digit by digit
+  integrated,       ///< both digit by digit, all terms in one recurrence instead of multipliers and a tree
+};
 
 /// One reduction level. Which of the optional keys a kind has is checked when the datapath is read.
 struct Level {
@@ -57,23 +62,26 @@ struct Level {
   formats::Format format;
   std::optional<formats::Format> round_to;  ///< unset: format
   formats::RoundingSpec rounding;
-  int fan_in = 2;                            // tree
-  std::int64_t ways = 0;                     // interleaved
-  Combine combine = Combine::sequential;     // interleaved
-  int fraction_bits = 0;                     // fused_sum, staged_sum
-  Align align = Align::rz;                   // fused_sum, staged_sum
-  bool with_accumulator = false;             // fused_sum, exact
-  std::optional<int> zero_exponent;          // fused_sum: of a zero addend
-  std::optional<int> zero_operand_exponent;  // fused_sum, staged_sum: of a zero operand, and of a zero accumulator
-  std::int64_t group = 0;                    // scaled_sum
-  int subsets = 1;                           // staged_sum
-  int sum_fraction_bits = 0;                 // staged_sum
-  std::optional<int> result_fraction_bits;   // staged_sum
-  Align join_align = Align::rd;              // staged_sum
-  bool drop_far_accumulator = false;         // staged_sum
-  bool normalize_products = false;           // fused_sum
-  std::optional<int> width, lsb;             // exact
-  int bin_width = 0;                         // exponent_bins
+  int fan_in = 2;                                                   // tree
+  std::int64_t ways = 0;                                            // interleaved
+  Combine combine = Combine::sequential;                            // interleaved
+  int fraction_bits = 0;                                            // fused_sum, staged_sum
+  Align align = Align::rz;                                          // fused_sum, staged_sum
+  bool with_accumulator = false;                                    // fused_sum, exact
+  std::optional<int> zero_exponent;                                 // fused_sum: of a zero addend
+  std::optional<int> zero_operand_exponent;                         // fused_sum, staged_sum: of a zero operand, and of a zero accumulator
+  std::int64_t group = 0;                                           // scaled_sum
+  int subsets = 1;                                                  // staged_sum
+  int sum_fraction_bits = 0;                                        // staged_sum
+  std::optional<int> result_fraction_bits;                          // staged_sum
+  Align join_align = Align::rd;                                     // staged_sum
+  bool drop_far_accumulator = false;                                // staged_sum
+  bool normalize_products = false;                                  // fused_sum
+  std::optional<int> width, lsb;                                    // exact
+  int bin_width = 0;                                                // exponent_bins
+  int radix = 2;                                                    // online
+  OnlineMultiplier multiplier = OnlineMultiplier::serial_parallel;  // online
+  std::optional<int> digits;                                        // online: of the result, that are kept; unset: all
 
   /// The format that sums are rounded to.
   [[nodiscard]] const formats::Format& rounded_format() const { return round_to ? *round_to : format; }
@@ -146,6 +154,9 @@ constexpr std::size_t max_levels = 11;
 
 /// Throws InputError naming the level and key of what cannot combine.
 void check_datapath(const Datapath& datapath);
+
+/// Throws InputError where a given C would have to start an online level, which has no accumulator.
+void check_takes_initial(const Datapath& datapath);
 
 /// The first of the keys of matrix units (README.md) that changes bits and is given, level kinds aside; empty: none. An executor that does
 /// not know all of them refuses a datapath that has one.

@@ -93,7 +93,9 @@ void check_kind(const std::string& where, const Level& level) {
     case LevelKind::exponent_bins:
       if (level.bin_width < 1) throw InputError(where + ": bin_width", "none given", "an integer of at least 1");
       break;
-    case LevelKind::online: throw InputError(where + ": kind", "online, which this version does not execute", "another kind");
+    case LevelKind::online:
+      if (level.radix != 2 && level.radix != 4) throw InputError(where + ": radix", std::to_string(level.radix), "2 or 4");
+      break;
   }
   if (has_accumulator && has_issues(level.kind) && !level.terms)
     throw InputError(where + ": terms", "none given", "the addends of one issue");
@@ -120,6 +122,28 @@ void check_level(const std::string& where, const Level& level) {
       throw InputError(where + ": round_to", level.round_to->name + " held in " + level.format.name, "a format whose values `format` has");
     }
   }
+}
+
+/// Online units take the digits of fixed-point operands, so nothing stands between these and them.
+void check_online_level(const Datapath& d, std::size_t i) {
+  const std::string where = "reduction." + std::to_string(i) + ": kind";
+  if (i != 0) throw InputError(where, "online behind another level", "online as the innermost level, reduction.0, which takes operands");
+  if (d.product.format) throw InputError("product: format", d.product.format->name + " with kind online", "\"exact\"");
+  if (d.product.range) throw InputError("product: range", d.product.range->name + " with kind online", "no range");
+  for (const Operand* operand : {&d.a, &d.b}) {
+    const std::string name = operand == &d.a ? "operands: a" : "operands: b";
+    if (!operand->format || operand->format->as_fixed() == nullptr) {
+      throw InputError(name,
+                       (operand->block    ? operand->block->name
+                        : operand->format ? operand->format->name
+                                          : std::string("as_traced")) +
+                           " with kind online, whose units take the digits of integers",
+                       "a fixed-point format such as int8");
+    }
+  }
+  const int bits = d.a.format->as_fixed()->width + d.b.format->as_fixed()->width;
+  if (bits > 64)
+    throw InputError("operands", d.a.format->name + " and " + d.b.format->name + " with kind online", "at most 64 bits together");
 }
 
 /// The exact product of two fixed-point operands must fit what a fixed-point format can be, for any accumulator to hold it.
@@ -215,7 +239,10 @@ void check_datapath(const Datapath& d) {
     if (!adds_two_at_a_time(d.levels[i]))
       formats::check_single_operand(d.levels[i].rounding, "reduction." + std::to_string(i) + ": rounding");
   }
-  for (std::size_t i = 0; i < d.levels.size(); ++i) check_level("reduction." + std::to_string(i), d.levels[i]);
+  for (std::size_t i = 0; i < d.levels.size(); ++i) {
+    check_level("reduction." + std::to_string(i), d.levels[i]);
+    if (d.levels[i].kind == LevelKind::online) check_online_level(d, i);
+  }
   if (d.accumulator.level) {
     const std::size_t level = *d.accumulator.level;
     if (d.accumulator.last)
@@ -228,6 +255,12 @@ void check_datapath(const Datapath& d) {
   if (d.output.sticky_bits && d.output.format->as_fixed() == nullptr)
     throw InputError("output: sticky_bits", "with format " + d.output.format->name, "a fixed-point format beside it, or no sticky_bits");
   if (std::abs(d.output.shift) > 1 << 14) throw InputError("output: shift", std::to_string(d.output.shift), "-16384..16384");
+}
+
+void check_takes_initial(const Datapath& d) {
+  if (d.accumulator.last || d.accumulator_level().kind != LevelKind::online) return;
+  throw InputError("accumulator: initial", "\"first\", but an online level has no accumulator that a bias could start",
+                   "\"last\", or no bias in the accumulator");
 }
 
 bool has_issues(LevelKind kind) {

@@ -13,6 +13,7 @@ inline constexpr std::array<std::string_view, 10> level_kind_names = {"sequentia
                                                                       "scaled_sum", "exact", "exponent_bins", "sorted",    "online"};
 inline constexpr std::array<std::string_view, 3> combine_names = {"sequential", "tree", "coalesce"};
 inline constexpr std::array<std::string_view, 2> align_names = {"rz", "rd"};
+inline constexpr std::array<std::string_view, 3> online_multiplier_names = {"serial_parallel", "serial_serial", "integrated"};
 inline constexpr std::array<std::string_view, 3> scale_names = {"one", "amax", "amax_pow2"};
 
 inline constexpr std::array<std::string_view, 8> top_keys = {"accsim",  "name",      "source",      "operands",

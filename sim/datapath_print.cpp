@@ -64,7 +64,11 @@ void write_level(TomlWriter& w, const Level& l) {
       w.line("with_accumulator", boolean(l.with_accumulator));
       break;
     case LevelKind::exponent_bins: w.line("bin_width", std::to_string(l.bin_width)); break;
-    case LevelKind::online: break;
+    case LevelKind::online:
+      w.line("radix", std::to_string(l.radix));
+      w.string("multiplier", online_multiplier_names[static_cast<std::size_t>(l.multiplier)]);
+      if (l.digits) w.line("digits", std::to_string(*l.digits));
+      break;
   }
 }
 

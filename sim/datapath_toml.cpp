@@ -91,6 +91,9 @@ Level read_level(const Table& t) {
   l.drop_far_accumulator = t.boolean("drop_far_accumulator").value_or(false);
   if (const auto w = t.integer("width", 1, 1 << 20)) l.width = static_cast<int>(*w);
   if (const auto e = t.integer("lsb", -(1 << 20), 1 << 20)) l.lsb = static_cast<int>(*e);
+  if (t.has("radix")) l.radix = static_cast<int>(*t.integer("radix", 2, 4));
+  if (const auto m = t.choice<OnlineMultiplier>("multiplier", online_multiplier_names)) l.multiplier = *m;
+  if (const auto n = t.integer("digits", 1, 1 << 20)) l.digits = static_cast<int>(*n);
   l.bin_width = static_cast<int>(t.integer("bin_width", 1, 128).value_or(0));
   return l;
 }

@@ -39,8 +39,9 @@ struct Tile {
   int a_emin = 0, b_emin = 0;  ///< exponent of the operands' (a block format's elements') smallest normal, below which exponents do not go
   std::uint64_t seed = 0;
   std::uint32_t layer = 0, pass = 0;
-  bool watch_tiny = false;  ///< for IEEE 754's flags: fill TileResult::tiny, count where C is added last too; the interpreter only
-  bool subtract = false;    ///< every product is negated, after its own rounding; the interpreter only
+  bool watch_tiny = false;     ///< for IEEE 754's flags: fill TileResult::tiny, count where C is added last too; the interpreter only
+  bool subtract = false;       ///< every product is negated, after its own rounding; the interpreter only
+  int a_bits = 0, b_bits = 0;  ///< two's complement width of fixed-point operands that a zero point makes wider; 0: as their format
   ArrayGenerators* arrays = nullptr;  ///< where a generator is shared by all outputs
 };
 
@@ -53,6 +54,7 @@ struct TileResult {
   EventCounts events;                         ///< the counts of roundings; those of outputs are left to the caller
   double max_abs_product = 0;                 ///< finite ones, rounded to binary64
   double max_abs_partial = 0;
+  std::int64_t saved_cycles = 0;  ///< that early detection of negative sums saved (kind `online`), added over the outputs
 
   [[nodiscard]] formats::NarrowExact output(std::size_t i) const {
     return numbers.empty() ? outputs[i] : formats::from_double<formats::UInt128>(numbers[i]);

@@ -46,6 +46,12 @@ std::optional<IntegerRange> integer_range(const Tensor& tensor, const Operand& o
   return range;
 }
 
+int zero_point_width(const Tensor& tensor, const Operand& operand) {
+  if (tensor.zero_point_min.is_zero() && tensor.zero_point_max.is_zero()) return 0;
+  const std::optional<IntegerRange> range = integer_range(tensor, operand);
+  return range ? twos_complement_width(range->low, range->high) : 0;
+}
+
 bool is_integer_datapath(const Datapath& datapath, const Tensor& a, const Tensor& b) {
   return fixed_format(a, datapath.a) != nullptr && fixed_format(b, datapath.b) != nullptr && !datapath.product.format &&
          std::all_of(datapath.levels.begin(), datapath.levels.end(), [](const Level& l) { return l.format.as_fixed() != nullptr; });

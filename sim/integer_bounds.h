@@ -22,6 +22,9 @@ formats::Wide units(const formats::Exact& x, int spacing_exponent);
 /// The range of an operand in fixed point; nothing where the operand is a float.
 std::optional<IntegerRange> integer_range(const Tensor& tensor, const Operand& operand);
 
+/// Two's complement width of operands in fixed point minus their zero points; 0 where there is no zero point, or no fixed point.
+int zero_point_width(const Tensor& tensor, const Operand& operand);
+
 /// True where operands, products and sums are all fixed point, so that widths mean something.
 bool is_integer_datapath(const Datapath& datapath, const Tensor& a, const Tensor& b);
 

@@ -40,8 +40,15 @@ struct Roundings {
 template <class U>
 class OutputRun {
  public:
-  OutputRun(const Datapath& datapath, const Roundings& roundings, const Tile& tile, std::int64_t row, std::int64_t column)
-      : datapath_(datapath), roundings_(roundings), tile_(tile), row_(row), column_(column), at_(row * tile.columns + column) {
+  OutputRun(const Datapath& datapath, const Roundings& roundings, const Tile& tile, online::OnlineLevel* online, std::int64_t row,
+            std::int64_t column)
+      : datapath_(datapath),
+        roundings_(roundings),
+        tile_(tile),
+        online_(online),
+        row_(row),
+        column_(column),
+        at_(row * tile.columns + column) {
     counts_.watch_tiny = tile.watch_tiny;
   }
 
@@ -84,9 +91,11 @@ class OutputRun {
     Addends terms;
     terms.reserve(static_cast<std::size_t>(tile_.k));
     RandomSite random = site(0, datapath_.product.rounding);
+    if (online_ != nullptr) online_->start_output();
     for (const std::int64_t k : roundings_.order) {
       const BasicExact<U> a = flushed(operand(tile_.a, tile_.a_exact, row_, k), tile_.a_emin, datapath_.flush_subnormals);
       const BasicExact<U> b = flushed(operand(tile_.b, tile_.b_exact, column_, k), tile_.b_emin, datapath_.flush_subnormals);
+      if (online_ != nullptr) online_->add_operands(a, b);
       BasicExact<U> p = product(a, b);
       bool invalid = p.nan && !a.nan && !b.nan;
       counts_.product.see(p);
@@ -146,7 +155,7 @@ class OutputRun {
     RandomSite random = site(static_cast<std::uint32_t>(1 + index), l.rounding);
     const BasicExact<U> c = initial();
     const bool c_enters = !tile_.accumulator.empty() && !datapath_.accumulator.last && index == datapath_.accumulator_level_index();
-    return LevelRun<U>(l, roundings_.levels[index], random, counts_, c_enters ? &c : nullptr)
+    return LevelRun<U>(l, roundings_.levels[index], random, counts_, c_enters ? &c : nullptr, index == 0 ? online_ : nullptr)
         .run(addends, index + 1 == datapath_.levels.size());
   }
 
@@ -181,6 +190,7 @@ class OutputRun {
   const Datapath& datapath_;
   const Roundings& roundings_;
   const Tile& tile_;
+  online::OnlineLevel* online_;  ///< null: the innermost level is of another kind
   std::int64_t row_, column_, at_;
   OutputCounts<U> counts_;
 };
@@ -195,6 +205,9 @@ class Interpreter final : public Executor {
 
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override {
     const Roundings roundings(datapath, tile.k);
+    std::optional<online::OnlineLevel> online;
+    if (datapath.levels.front().kind == LevelKind::online) online.emplace(datapath, tile.a_bits, tile.b_bits);
+    online::OnlineLevel* const online_level = online ? &*online : nullptr;
     result = {};
     result.outputs.reserve(static_cast<std::size_t>(tile.rows * tile.columns));
     int too_wide = 0;  // outputs in a row that needed the wide integers; after some, the narrow ones are not tried any more
@@ -202,26 +215,28 @@ class Interpreter final : public Executor {
       for (std::int64_t column = 0; column < tile.columns; ++column) {
         if (too_wide < 4 && tile.arrays == nullptr) {
           try {
-            one_output<UInt128>(datapath, roundings, tile, row, column, result);
+            one_output<UInt128>(datapath, roundings, tile, online_level, row, column, result);
             too_wide = 0;
             continue;
           } catch (const DoesNotFit&) {
             ++too_wide;
           }
         }
-        one_output<Wide>(datapath, roundings, tile, row, column, result);
+        one_output<Wide>(datapath, roundings, tile, online_level, row, column, result);
       }
     }
   }
 
  private:
   template <class U>
-  static void one_output(const Datapath& datapath, const Roundings& roundings, const Tile& tile, std::int64_t row, std::int64_t column,
-                         TileResult& result) {
-    OutputRun<U> run(datapath, roundings, tile, row, column);
+  static void one_output(const Datapath& datapath, const Roundings& roundings, const Tile& tile, online::OnlineLevel* online,
+                         std::int64_t row, std::int64_t column, TileResult& result) {
+    OutputRun<U> run(datapath, roundings, tile, online, row, column);
+    const std::int64_t saved_before = online != nullptr ? online->saved_cycles() : 0;
     const NarrowExact output = run.run();
     const OutputCounts<U>& counts = run.counts();
     result.outputs.push_back(output);
+    if (online != nullptr) result.saved_cycles += online->saved_cycles() - saved_before;
     result.overflowed.push_back(counts.overflowed ? 1 : 0);
     if (tile.watch_tiny) result.tiny.push_back(counts.tiny ? 1 : 0);
     result.events.merge(counts.events);

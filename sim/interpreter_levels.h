@@ -11,6 +11,7 @@
 #include "sim/aligned_sum.h"
 #include "sim/cut.h"
 #include "sim/datapath.h"
+#include "sim/online/level.h"
 #include "sim/random_site.h"
 #include "sim/statistics.h"
 
@@ -62,17 +63,20 @@ class LevelRun {
   using Addends = std::vector<Addend<U>>;
   using Part = std::span<const Addend<U>>;
 
-  /// `initial` starts the first accumulator; null: zero.
-  LevelRun(const Level& level, const formats::Rounder& rounder, RandomSite& random, OutputCounts<U>& counts, const Value* initial)
+  /// `initial` starts the first accumulator; null: zero. `online` has the operands where the kind asks for them.
+  LevelRun(const Level& level, const formats::Rounder& rounder, RandomSite& random, OutputCounts<U>& counts, const Value* initial,
+           online::OnlineLevel* online = nullptr)
       : level_(level),
         rounder_(rounder),
         random_(random),
         counts_(counts),
         initial_(initial),
+        online_(online),
         emin_(level.format.as_float() != nullptr ? formats::limits(level.format).emin : lowest_exponent) {}
 
   /// What the level hands up. The last level takes all in one sum, whatever its terms and issues.
   Addends run(const Addends& addends, bool is_last) {
+    first_ = addends.data();
     const std::size_t all = addends.size();
     const std::size_t terms = level_.terms ? static_cast<std::size_t>(*level_.terms) : all;
     std::size_t group = is_last ? all : terms;  // addends for one sum that is handed up
@@ -107,7 +111,8 @@ class LevelRun {
       case LevelKind::exact:
       case LevelKind::exponent_bins: return issue_after_issue(part, terms, start, [this](Part issue) { return exact_sum(issue); });
       case LevelKind::sorted: return sorted(part);
-      case LevelKind::online: break;  // refused by check_datapath
+      case LevelKind::online:
+        return rounded_cut_sum(part, online_->template sum<U>(static_cast<std::size_t>(part.data() - first_), part.size()));
     }
     return start;
   }
@@ -375,6 +380,8 @@ class LevelRun {
   RandomSite& random_;
   OutputCounts<U>& counts_;
   const Value* initial_;
+  online::OnlineLevel* online_;
+  const Addend<U>* first_ = nullptr;  ///< of all addends
   int emin_;
 };
 

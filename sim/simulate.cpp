@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "sim/observed_widths.h"
+#include "sim/online/level.h"
 #include "sim/operand_facts.h"
 #include "sim/quantize.h"
 #include "sim/tile_statistics.h"
@@ -70,7 +71,10 @@ class LayerRun {
       range_a_ = *integer_range(*problem.a, datapath.a);
       range_b_ = *integer_range(*problem.b, datapath.b);
     }
+    if (problem.bias != nullptr) check_takes_initial(datapath);
     order_ = term_order(datapath, lowering_.k);
+    a_bits_ = zero_point_width(*problem.a, datapath.a);
+    b_bits_ = zero_point_width(*problem.b, datapath.b);
     const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen),
                            .b = blocks_b_ ? blocks_b_->facts() : operand_facts(*b_.seen),
                            .k = lowering_.k,
@@ -222,12 +226,15 @@ class LayerRun {
               .seed = options_.seed,
               .layer = problem_.layer,
               .pass = static_cast<std::uint32_t>(problem_.pass),
+              .a_bits = a_bits_,
+              .b_bits = b_bits_,
               .arrays = arrays};
     TileResult tile_result;
     chosen_.executor->run(datapath_, tile, tile_result);
     part.events.merge(tile_result.events);
     part.max_abs_product = std::max(part.max_abs_product, tile_result.max_abs_product);
     part.max_abs_partial = std::max(part.max_abs_partial, tile_result.max_abs_partial);
+    part.saved_cycles += tile_result.saved_cycles;
     part.simulate_seconds += seconds_since(start);
 
     const auto reference_start = Clock::now();
@@ -377,6 +384,11 @@ class LayerRun {
         if (row.name == "max_abs_product") return whole.max_abs_product;
         return row.name == "max_abs_partial" ? whole.max_abs_partial : whole.max_abs_output;
       case StatisticGroup::bits: break;
+      case StatisticGroup::cycles: {
+        const auto cycles = row.name == "saved" ? online::saved_cycles(datapath_, whole.saved_cycles)
+                                                : online::cycles_of_output(datapath_, a_bits_, b_bits_, lowering_.k);
+        return cycles ? StatisticValue(*cycles) : StatisticValue();
+      }
     }
     if (!is_integer_) return std::monostate{};
     if (row.name == "datatype_bound") return std::int64_t{whole.guaranteed.datatype};
@@ -396,6 +408,7 @@ class LayerRun {
   PackPlan plan_a_, plan_b_;
   std::optional<TileStatistics> statistics_;
   bool is_integer_ = false;
+  int a_bits_ = 0, b_bits_ = 0;  ///< as in Tile
   IntegerRange range_a_, range_b_;
   std::optional<PrefixObserver> prefixes_;  ///< of integer datapaths
   std::vector<std::int64_t> order_;

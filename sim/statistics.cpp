@@ -37,6 +37,9 @@ std::span<const StatisticRow> statistic_rows() {
       StatisticRow{bits, "l1_bound", "bits", maximum, "width that the L1 norm of each output channel's weights guarantees (A2Q)"},
       StatisticRow{bits, "range_bound", "bits", maximum, "width of the exact range over all inputs of the type (FINN, in integers)"},
       StatisticRow{bits, "observed", "bits", maximum, "two's complement width that held every exact prefix in the datapath's order"},
+      StatisticRow{cycles, "per_output", "cycles", maximum,
+                   "from the first operand digit until the last digit of an output is registered (online)"},
+      StatisticRow{cycles, "saved", "cycles", sum, "that outputs known early to be negative need no more where a ReLU follows (online)"},
   };
   return rows;
 }
@@ -49,6 +52,7 @@ std::string_view name_of(StatisticGroup group) {
     case StatisticGroup::total: return "total";
     case StatisticGroup::range: return "range";
     case StatisticGroup::bits: return "bits";
+    case StatisticGroup::cycles: return "cycles";
   }
   return "";
 }

@@ -39,7 +39,7 @@ struct EventCounts {
 };
 
 /// Where a statistic stands in a layer's JSON object.
-enum class StatisticGroup { events, error, quantization, total, range, bits };
+enum class StatisticGroup { events, error, quantization, total, range, bits, cycles };
 
 /// How the values of two parts of a layer become one.
 enum class Merge { sum, maximum, derived };

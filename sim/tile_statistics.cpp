@@ -101,6 +101,7 @@ void LayerPart::merge(const LayerPart& other) {
   errors.merge(other.errors);
   max_abs_product = std::max(max_abs_product, other.max_abs_product);
   max_abs_partial = std::max(max_abs_partial, other.max_abs_partial);
+  saved_cycles += other.saved_cycles;
   max_abs_output = std::max(max_abs_output, other.max_abs_output);
   guaranteed.merge(other.guaranteed);
   observed = std::max(observed, other.observed);

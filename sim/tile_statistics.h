@@ -24,6 +24,7 @@ struct LayerPart {
   double max_abs_product = 0, max_abs_partial = 0, max_abs_output = 0;
   GuaranteedWidths guaranteed;
   int observed = 0;
+  std::int64_t saved_cycles = 0;
   double simulate_seconds = 0, reference_seconds = 0;
   std::vector<int> spacings;                       ///< of the result's format by binade, as they are asked for
   std::vector<formats::Int128> sums, traced_sums;  ///< of the tile at hand, kept for their memory

@@ -94,6 +94,8 @@ inline std::string difference(const sim::TileResult& expected, const sim::TileRe
     text << "max_abs_product: expected " << expected.max_abs_product << ", found " << found.max_abs_product << "\n";
   if (expected.max_abs_partial != found.max_abs_partial)
     text << "max_abs_partial: expected " << expected.max_abs_partial << ", found " << found.max_abs_partial << "\n";
+  if (expected.saved_cycles != found.saved_cycles)
+    text << "saved_cycles: expected " << expected.saved_cycles << ", found " << found.saved_cycles << "\n";
   return text.str();
 }
 

@@ -67,6 +67,7 @@ TEST_CASE("a difference in a bit, a sign of zero, a flag, a count or a range is 
   CHECK(finds([](sim::TileResult& r) { ++r.events[sim::Event::swamped]; }));
   CHECK(finds([](sim::TileResult& r) { r.max_abs_product *= 2; }));
   CHECK(finds([](sim::TileResult& r) { r.max_abs_partial *= 2; }));
+  CHECK(finds([](sim::TileResult& r) { ++r.saved_cycles; }));
 }
 
 TEST_CASE("executors equal the interpreter on every built-in datapath, whatever the operands and sizes") {

@@ -91,9 +91,9 @@ def forms(folder):
 @case("list statistics has every number of the run's document")
 def statistics(folder):
     found = [(row["group"], row["name"]) for row in listed("statistics")]
-    document = done(accsim("run", "--acc", "int32", "--trace", write_layer(folder + "/t.h5", {"input": ramp(2, 3), "weight": ramp(2, 3)}), "--json", "-")).json()
+    document = done(accsim("run", "--acc", "online_r2_int8", "--trace", write_layer(folder + "/t.h5", {"input": ramp(2, 3), "weight": ramp(2, 3)}), "--json", "-")).json()
     layer = document["layers"][0]
-    wanted = [(group, name) for group in ("events", "error", "quantization", "total", "range", "bits") for name in layer[group]]
+    wanted = [(group, name) for group in ("events", "error", "quantization", "total", "range", "bits", "cycles") for name in layer[group]]
     equal(found, wanted)
 
 
