@@ -71,9 +71,7 @@ class Run {
     for (const Job& job : jobs) total_macs += trace.check(*job.layer, job.pass);
     const Document json(options_.json);
     const Document csv(options_.csv);
-    std::error_code error;
-    const std::filesystem::path out =
-        options_.out.empty() ? std::filesystem::path() : std::filesystem::weakly_canonical(std::filesystem::absolute(options_.out), error);
+    const std::filesystem::path out = options_.out.empty() ? std::filesystem::path() : resolved(options_.out);
     check_distinct(options_.trace, {{"--json", json.target()}, {"--csv", csv.target()}, {"--out", out}});
     if (is_sweep) return sweep(trace, jobs, json);
     std::unique_ptr<traces::ResultsFile> results;

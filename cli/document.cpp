@@ -12,11 +12,17 @@ namespace accsim::cli {
 
 namespace fs = std::filesystem;
 
+fs::path resolved(const std::string& path) {
+  // weakly_canonical alone leaves a name without a folder as it is where nothing of that name exists.
+  std::error_code error;
+  fs::path target = fs::weakly_canonical(fs::absolute(path), error);
+  return error ? fs::absolute(path) : target;
+}
+
 Document::Document(std::string path) : path_(std::move(path)) {
   if (path_.empty() || to_standard_output()) return;
   std::error_code error;
-  target_ = fs::weakly_canonical(fs::absolute(path_), error);  // of a relative name that is new, it would stay relative
-  if (error) target_ = fs::absolute(path_);
+  target_ = resolved(path_);
   const fs::file_status status = fs::status(target_, error);
   replaces_ = !fs::exists(status) || fs::is_regular_file(status);
   const fs::path folder = target_.parent_path();
@@ -46,12 +52,10 @@ void Document::write(const std::function<void(std::ostream&)>& writer) const {
 }
 
 void check_distinct(const std::string& trace, const std::vector<std::pair<std::string, std::filesystem::path>>& outputs) {
-  std::error_code error;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto& [option, path] = outputs[i];
     if (path.empty()) continue;
-    if (path == fs::weakly_canonical(fs::absolute(trace), error))
-      throw InputError(option + " " + path.string(), "the trace itself", "another file");
+    if (path == resolved(trace)) throw InputError(option + " " + path.string(), "the trace itself", "another file");
     for (std::size_t j = 0; j < i; ++j) {
       if (path == outputs[j].second) throw UsageError(option + " and " + outputs[j].first + " name the same file, " + path.string());
     }

@@ -10,6 +10,9 @@
 
 namespace accsim::cli {
 
+/// `path` from the root, symbolic links resolved as far as it exists; two names of one file resolve to the same.
+std::filesystem::path resolved(const std::string& path);
+
 /// `path` empty: no document; "-": standard output; a regular file (behind symbolic links) is replaced at the end by a rename;
 /// anything else that exists (a device, a pipe) is written to directly.
 class Document {

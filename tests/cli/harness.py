@@ -49,7 +49,7 @@ def case(sentence):
 
 
 def accsim(*args, stdin="", env=None, cwd=None):
-    """Runs the program; its output is text."""
+    """Runs the program, in the folder `cwd`; its output is text."""
     args = [str(a) for a in args]
     done = subprocess.run([binary, *args], input=stdin.encode(), capture_output=True, env=env, cwd=cwd, check=False, timeout=300)
     return Result(args, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))

@@ -208,6 +208,16 @@ def files(folder):
     equal(sorted(os.listdir(folder)), ["r.csv", "r.json", "t.h5"])
 
 
+@case("names without a folder are files of the current one, and two options may not name one of them")
+def bare_names(folder):
+    training(folder + "/t.h5")
+    done(accsim("run", "--acc", "fp12", "--trace", "t.h5", "--json", "r.json", "--csv", "r.csv", "--out", "r.h5", "-q", cwd=folder))
+    equal(sorted(os.listdir(folder)), ["r.csv", "r.h5", "r.json", "t.h5"])
+    equal(accsim("run", "--acc", "fp12", "--trace", "t.h5", "--json", "new", "--out", "./new", cwd=folder).status, 2)
+    equal(accsim("run", "--acc", "fp12", "--trace", "t.h5", "--csv", "./t.h5", cwd=folder).status, 3)
+    equal(sorted(os.listdir(folder)), ["r.csv", "r.h5", "r.json", "t.h5"])
+
+
 @case("the table fits 100 columns and warns of overflow with the layers that have most")
 def table(folder):
     name = "a_long_name_of_a_group/" * 4 + "layer"
