@@ -11,7 +11,7 @@
 namespace accsim::formats {
 namespace {
 
-constexpr const char* mx = "OCP MX 1.0, 5.3 and 6.3";
+constexpr const char* mx_blocks = "OCP MX 1.0, 5.3 and 6.3";
 constexpr int least_scale_exponent = -127;
 constexpr int largest_scale_exponent = 127;
 
@@ -19,7 +19,7 @@ constexpr RoundingSpec saturating{.overflow = Overflow::saturate};
 constexpr RoundingSpec symmetric{.overflow = Overflow::saturate_symmetric};
 
 BlockFormat mx_format(std::string name, const char* element, RoundingSpec rounding = saturating) {
-  return {std::move(name), parse_format(element), parse_format("e8m0"), 32, ScaleRule::floor, rounding, mx};
+  return {std::move(name), parse_format(element), parse_format("e8m0"), 32, ScaleRule::floor, rounding, mx_blocks};
 }
 
 [[noreturn]] void refuse(std::string_view text, const std::string& rule, const std::string& accepted = "") {
