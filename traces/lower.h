@@ -20,6 +20,8 @@ struct Operand {
   std::vector<SummedAxis> summed;
 };
 
+constexpr std::size_t most_rank = 32;  ///< HDF5's own limit, H5S_MAX_RANK
+
 /// All about a layer's pass but the data.
 struct Plan {
   Operand a, b;

@@ -6,8 +6,6 @@
 namespace accsim::traces {
 namespace {
 
-constexpr std::size_t most_rank = 32;  // HDF5's own limit, H5S_MAX_RANK
-
 struct LinearLayer {
   Shape input, output;  ///< [..., K], [..., N]
   std::int64_t rows = 1, n = 0, k = 0;

@@ -10,8 +10,6 @@
 namespace accsim::traces {
 namespace {
 
-constexpr std::size_t most_rank = 32;  // HDF5's own limit, H5S_MAX_RANK
-
 /// A stored stack of matrices: its batch dimensions, and how far apart neighbours in a row and in a column are.
 struct Stack {
   Shape shape, batch;

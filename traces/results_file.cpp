@@ -18,7 +18,7 @@ using h5::checked;
 using h5::Handle;
 using h5::quoted;
 
-constexpr const char* schema = "accsim-results/1";
+constexpr const char* results_schema = "accsim-results/1";
 constexpr const char* accepted_target = "a file in a directory that can be written to";
 
 /// What is written, symbolic links followed, after the mistakes that would else show only at the end.
@@ -122,7 +122,7 @@ struct ResultsFile::Impl {
     const Handle creation = without_times(H5P_FILE_CREATE);
     file = h5::owned(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, creation.get(), H5P_DEFAULT), H5Fclose, "create the file");
     const Handle root = open_group("/");
-    write_text(root.get(), "schema", schema);
+    write_text(root.get(), "schema", results_schema);
   }
 
   [[nodiscard]] Handle open_group(const std::string& name) const {

@@ -19,7 +19,7 @@ using h5::Handle;
 using h5::quoted;
 using sim::Pass;
 
-constexpr const char* schema = "accsim-trace/1";
+constexpr const char* trace_schema = "accsim-trace/1";
 constexpr const char* accepted_file = "an HDF5 file of schema accsim-trace/1";
 
 /// Opens for reading, after the mistakes that have plainer names than HDF5 gives them.
@@ -41,8 +41,8 @@ Handle open_file(const std::filesystem::path& path) {
 void check_schema(hid_t file) {
   const Handle root = h5::owned(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose, "open the root group");
   const auto found = h5::text_attribute(root.get(), "schema");
-  if (found && *found != schema)
-    throw InputError(quoted("attribute", "schema"), "\"" + *found + "\"", std::string("\"") + schema + "\", or none");
+  if (found && *found != trace_schema)
+    throw InputError(quoted("attribute", "schema"), "\"" + *found + "\"", std::string("\"") + trace_schema + "\", or none");
 }
 
 /// A path prefix step_DIGITS/, as spelled and as a number.
