@@ -33,6 +33,7 @@ void add_quantize(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
 void add_vectors(CLI::App& app, Action& action);
 void add_update(CLI::App& app, Action& action);
+void add_assign(CLI::App& app, Action& action);
 void add_probe(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 

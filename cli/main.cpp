@@ -45,6 +45,7 @@ int run_program(int argc, char** argv) {
   add_vectors(app, action);
   add_check(app, action);
   add_update(app, action);
+  add_assign(app, action);
   add_probe(app, action);
   add_completion(app, action);
   try {

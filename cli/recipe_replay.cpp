@@ -19,9 +19,6 @@ constexpr std::array<Pass, 3> all_passes = {Pass::fprop, Pass::dgrad, Pass::wgra
 
 std::string step_name(const std::optional<std::int64_t>& step) { return step ? "step " + std::to_string(*step) : "no step"; }
 
-/// The layer's name without its step.
-std::string name_in_step(const traces::LayerInfo& layer) { return layer.step ? layer.name.substr(layer.name.find('/') + 1) : layer.name; }
-
 /// What the datapath's own operand says, as a quantizer.
 RoleQuantizer quantizer_of(const sim::Operand& operand) {
   RoleQuantizer q;
@@ -59,6 +56,8 @@ std::string operand_name(const traces::LayerInfo& layer, Role role) {
 }
 
 }  // namespace
+
+std::string name_in_step(const traces::LayerInfo& layer) { return layer.step ? layer.name.substr(layer.name.find('/') + 1) : layer.name; }
 
 sim::QuantizationCounts StepReport::total() const {
   sim::QuantizationCounts all;

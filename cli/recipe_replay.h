@@ -30,6 +30,9 @@ struct StepReport {
   [[nodiscard]] sim::QuantizationCounts total() const;
 };
 
+/// The layer's name without its step.
+std::string name_in_step(const traces::LayerInfo& layer);
+
 /// One pass of a layer, ready for simulate(); `a` and `b` replace the tensors as loaded.
 struct PreparedPass {
   sim::Tensor a, b;

@@ -1,0 +1,88 @@
+// accsim assign: which fixed-point precision every tensor of training needs, or which accumulator every pass.
+#include <omp.h>
+#include <spdlog/spdlog.h>
+
+#include <cmath>
+#include <iostream>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/document.h"
+#include "cli/precision_assignment.h"
+#include "formats/error.h"
+
+namespace accsim::cli {
+namespace {
+
+struct AssignCommand {
+  std::string trace, gains, ranges = "published", json, csv;
+  std::vector<std::string> globs;
+  std::optional<int> min_bits;
+  bool clamp_above_only = false;
+  AssignOptions options;
+};
+
+int assign(AssignCommand& c) {
+  if (c.json == "-" && c.csv == "-") throw UsageError("--json - and --csv - cannot both have standard output");
+  AssignOptions& o = c.options;
+  if (!c.gains.empty()) {
+    o.gains = read_noise_gains(c.gains);
+    o.gains_file = c.gains;
+  }
+  o.min_bits = c.min_bits.value_or(o.gains ? 3 : 8);
+  o.ranges_of_trace = c.ranges == "trace";
+  o.clamp_below = !c.clamp_above_only;
+  if (!std::isfinite(o.learning_rate) || o.learning_rate <= 0)
+    throw InputError("--lr-min", std::to_string(o.learning_rate), "a finite number above 0");
+  if (o.threads == 0) o.threads = omp_get_num_procs();
+  (void)sim::find_datapath(o.acc);
+  const traces::TraceFile trace(c.trace);
+  const Document json(c.json);
+  const Document csv(c.csv);
+  check_distinct(c.trace, {{"--json", json.target()}, {"--csv", csv.target()}});
+  Assignment assignment = assign_precisions(trace, c.globs, o);
+  replay_assignment(trace, o, assignment);
+  json.write([&](std::ostream& stream) { write_assignment_json(stream, assignment, o, c.trace); });
+  csv.write([&](std::ostream& stream) { write_assignment_csv(stream, assignment); });
+  if (c.json != "-" && c.csv != "-") write_assignment_table(std::cout, assignment);
+  return exit_done;
+}
+
+}  // namespace
+
+void add_assign(CLI::App& app, Action& action) {
+  auto c = std::make_shared<AssignCommand>();
+  CLI::App* command =
+      app.add_subcommand("assign", "Fixed-point precision of every tensor from a training trace, replayed there and one bit below");
+  set_example(
+      *command,
+      "accsim assign train.h5 --gains gains.toml --lr-min 0.001\n  accsim assign train.h5 --ranges trace --min-bits 8 --csv widths.csv");
+  AssignOptions& o = c->options;
+  command->add_option("file,--trace", c->trace, "HDF5 file of layers over training steps, accsim-trace/1")->required();
+  command->add_option("--layer", c->globs, "Only layers whose name matches this pattern (repeatable)")->allow_extra_args(false);
+  command->add_option("--gains", c->gains, "Noise gains by layer, TOML or JSON: tables activation, weight and, where known, lambda");
+  command->add_option("--min-bits", c->min_bits, "B_min: bits of the tensor with the least noise gain; 3, or 8 without --gains")
+      ->check(CLI::Range(1, 32));
+  command->add_option("--momentum", o.momentum, "Of the variances' moving average over the steps; 0: each step for itself")
+      ->check(CLI::Range(0.0, 1.0))
+      ->default_str("0.9");
+  command->add_option("--gradient-factor", o.gradient_factor, "Range of activation gradients in standard deviations: 8 (code), 4 (paper)")
+      ->check(CLI::PositiveNumber)
+      ->default_str("8");
+  command->add_flag("--double-range", o.double_range, "Double the ranges of activation gradients, as the authors' training does");
+  command->add_option("--lr-min", o.learning_rate, "The least learning rate of the training")->default_str("0.001");
+  command->add_option("--ranges", c->ranges, "Weights and activations: published ([-1, 1) and [0, 2)), or the powers of two of the trace")
+      ->check(CLI::IsMember({"published", "trace"}))
+      ->default_str("published");
+  command->add_flag("--clamp-above-only", c->clamp_above_only, "Let values below -r pass, as the authors' code does");
+  command->add_option("--acc", o.acc, "Datapath of the replayed passes")->default_str("fp32");
+  command->add_option("--threads", o.threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
+  command->add_option("--seed", o.seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
+  command->add_option("--json", c->json, "Write the report as JSON; - for standard output");
+  command->add_option("--csv", c->csv, "Write a row a tensor or pass and step as CSV; - for standard output");
+  add_log_options(*command);
+  o.threads = 0;
+  command->callback([c, &action] { action = [c] { return assign(*c); }; });
+}
+
+}  // namespace accsim::cli
