@@ -73,8 +73,8 @@ ordered_json layer_json(const LayerReport& layer) {
 }  // namespace
 
 std::string flat_name(const sim::StatisticRow& row) {
-  if (row.group == StatisticGroup::cycles) return "cycles_" + std::string(row.name);
-  return row.group == StatisticGroup::total ? "total_" + std::string(row.name) : std::string(row.name);
+  const bool shared = row.group == StatisticGroup::total || row.group == StatisticGroup::cycles;
+  return (shared ? std::string(name_of(row.group)) + "_" : "") + std::string(row.name);
 }
 
 void write_json(std::ostream& out, const RunReport& report) {

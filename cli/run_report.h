@@ -37,7 +37,7 @@ struct RunReport {
   double total_seconds = 0, read_seconds = 0, simulate_seconds = 0, reference_seconds = 0;
 };
 
-/// The name of a statistic outside its group: its own, with the group where two groups share it.
+/// The name of a statistic outside its group: its own, with the group where that alone says too little.
 std::string flat_name(const sim::StatisticRow& row);
 
 /// At most 100 columns: a row a layer, totals, warnings.

@@ -113,6 +113,37 @@ struct OutputConversion {
   bool operator==(const OutputConversion&) const = default;
 };
 
+/// How an accumulator's adder, whose latency may be several cycles, gets its own last sum back (contracts 6).
+enum class Feedback {
+  stall,         ///< the next term waits until the sum is there
+  interleave,    ///< as many partial sums as an `interleaved` level has ways; a term a cycle
+  single_cycle,  ///< all but the last cycle of the adder lie before the loop, which takes one cycle
+};
+
+/// Latencies in cycles, and the schedule.
+struct Timing {
+  int input = 0;                         ///< registers before the multiplier
+  int multiplier = 0;                    ///< 0: operands reach the adder in the cycle in which they are applied
+  std::vector<int> adder{1};             ///< of one addition, the same for all levels or one each; a tree takes it once a stage
+  int output = 0;                        ///< registers behind the last level
+  Feedback feedback = Feedback::stall;   ///< of every level that has an accumulator; `interleaved` levels interleave
+  std::optional<std::int64_t> interval;  ///< cycles from one issue to the next; unset: as many as the feedback asks for
+
+  [[nodiscard]] int adder_of(std::size_t level) const { return adder.size() == 1 ? adder.front() : adder[level]; }
+};
+
+enum class Dataflow {
+  os,    ///< systolic: an element keeps an output, results leave down the columns
+  ws,    ///< systolic: an element keeps a weight, sums flow down the columns
+  tree,  ///< a column is `rows` multipliers before one adder tree
+};
+
+/// An array of such units.
+struct Array {
+  std::int64_t rows = 1, cols = 1;
+  Dataflow dataflow = Dataflow::os;
+};
+
 struct Datapath {
   std::string name, source;
   Operand a, b;
@@ -121,7 +152,10 @@ struct Datapath {
   std::vector<Level> levels;  ///< innermost first, at least one
   InitialAccumulator accumulator;
   OutputConversion output;
+  std::optional<Timing> timing;
+  std::optional<Array> array;
 
+  [[nodiscard]] bool has_cycles() const { return timing || array; }
   [[nodiscard]] const Level& last_level() const { return levels.back(); }
   /// The format of the datapath's result.
   [[nodiscard]] const formats::Format& result_format() const {
@@ -167,5 +201,8 @@ std::vector<std::int64_t> term_order(const Datapath& datapath, std::int64_t k);
 
 /// True where some rounding uses one generator for all outputs, so that they must be made in row-major order.
 bool needs_output_order(const Datapath& datapath);
+
+/// True where some rounding of an output uses a generator that each element of an array has (rng=lfsr with share=pe).
+bool has_generators_of_elements(const Datapath& datapath);
 
 }  // namespace accsim::sim

@@ -4,6 +4,7 @@
 #include "formats/error.h"
 #include "sim/datapath.h"
 #include "sim/datapath_keys.h"
+#include "sim/timing/schedule.h"
 
 namespace accsim::sim {
 namespace {
@@ -166,8 +167,16 @@ void check_permutation(const std::vector<std::int64_t>& permute) {
   }
 }
 
-bool shares_a_generator(const RoundingSpec& spec) {
-  return spec.mode == formats::Rounding::sr && spec.stochastic.lfsr && spec.stochastic.lfsr->share == formats::LfsrShare::array;
+bool has_generator(const RoundingSpec& spec, formats::LfsrShare share) {
+  return spec.mode == formats::Rounding::sr && spec.stochastic.lfsr && spec.stochastic.lfsr->share == share;
+}
+bool shares_a_generator(const RoundingSpec& spec) { return has_generator(spec, formats::LfsrShare::array); }
+
+/// Some rounding of an output has a generator of this kind.
+bool outputs_have_generator(const Datapath& d, formats::LfsrShare share) {
+  return (d.product.format && has_generator(d.product.rounding, share)) || has_generator(d.accumulator_rounding(), share) ||
+         (d.output.format && has_generator(d.output.rounding, share)) ||
+         std::any_of(d.levels.begin(), d.levels.end(), [&](const Level& level) { return has_generator(level.rounding, share); });
 }
 
 /// Block formats bring their own scales, and quantize an element anew for every row that takes it.
@@ -255,6 +264,7 @@ void check_datapath(const Datapath& d) {
   if (d.output.sticky_bits && d.output.format->as_fixed() == nullptr)
     throw InputError("output: sticky_bits", "with format " + d.output.format->name, "a fixed-point format beside it, or no sticky_bits");
   if (std::abs(d.output.shift) > 1 << 14) throw InputError("output: shift", std::to_string(d.output.shift), "-16384..16384");
+  if (d.has_cycles()) check_timing(d);
 }
 
 void check_takes_initial(const Datapath& d) {
@@ -318,10 +328,8 @@ std::vector<std::int64_t> term_order(const Datapath& d, std::int64_t k) {
   return order;
 }
 
-bool needs_output_order(const Datapath& d) {
-  return (d.product.format && shares_a_generator(d.product.rounding)) || shares_a_generator(d.accumulator_rounding()) ||
-         (d.output.format && shares_a_generator(d.output.rounding)) ||
-         std::any_of(d.levels.begin(), d.levels.end(), [](const Level& level) { return shares_a_generator(level.rounding); });
-}
+bool needs_output_order(const Datapath& d) { return outputs_have_generator(d, formats::LfsrShare::array); }
+
+bool has_generators_of_elements(const Datapath& d) { return outputs_have_generator(d, formats::LfsrShare::pe); }
 
 }  // namespace accsim::sim

@@ -16,8 +16,8 @@ inline constexpr std::array<std::string_view, 2> align_names = {"rz", "rd"};
 inline constexpr std::array<std::string_view, 3> online_multiplier_names = {"serial_parallel", "serial_serial", "integrated"};
 inline constexpr std::array<std::string_view, 3> scale_names = {"one", "amax", "amax_pow2"};
 
-inline constexpr std::array<std::string_view, 8> top_keys = {"accsim",  "name",      "source",      "operands",
-                                                             "product", "reduction", "accumulator", "output"};
+inline constexpr std::array<std::string_view, 10> top_keys = {"accsim",    "name",        "source", "operands", "product",
+                                                              "reduction", "accumulator", "output", "timing",   "array"};
 inline constexpr std::array<std::string_view, 11> operand_keys = {"flush_subnormals", "a",           "b",       "a_rounding",
                                                                   "a_overflow",       "a_underflow", "a_scale", "b_rounding",
                                                                   "b_overflow",       "b_underflow", "b_scale"};
@@ -25,6 +25,11 @@ inline constexpr std::array<std::string_view, 6> product_keys = {"format", "rang
 inline constexpr std::array<std::string_view, 7> accumulator_keys = {"initial",  "level",    "flush_subnormals", "format",
                                                                      "rounding", "overflow", "underflow"};
 inline constexpr std::array<std::string_view, 6> output_keys = {"format", "rounding", "overflow", "underflow", "shift", "sticky_bits"};
+
+inline constexpr std::array<std::string_view, 6> timing_keys = {"input", "multiplier", "adder", "output", "feedback", "interval"};
+inline constexpr std::array<std::string_view, 3> array_keys = {"rows", "cols", "dataflow"};
+inline constexpr std::array<std::string_view, 3> feedback_names = {"stall", "interleave", "single_cycle"};
+inline constexpr std::array<std::string_view, 3> dataflow_names = {"os", "ws", "tree"};
 
 /// The keys that every level takes.
 inline constexpr std::array<std::string_view, 7> common_level_keys = {"kind",     "terms",    "format",   "round_to",

@@ -72,6 +72,18 @@ void write_level(TomlWriter& w, const Level& l) {
   }
 }
 
+void write_timing(TomlWriter& w, const Timing& t) {
+  w.section("[timing]");
+  w.line("input", std::to_string(t.input));
+  w.line("multiplier", std::to_string(t.multiplier));
+  std::string adders;
+  for (const int cycles : t.adder) adders += (adders.empty() ? "" : ", ") + std::to_string(cycles);
+  w.line("adder", t.adder.size() == 1 ? adders : "[" + adders + "]");
+  w.line("output", std::to_string(t.output));
+  w.string("feedback", feedback_names[static_cast<std::size_t>(t.feedback)]);
+  if (t.interval) w.line("interval", std::to_string(*t.interval));
+}
+
 }  // namespace
 
 std::span<const std::string_view> level_keys(LevelKind kind) {
@@ -138,6 +150,13 @@ std::string to_toml(const Datapath& d) {
     w.rounding(d.output.rounding, *d.output.format);
     w.line("shift", std::to_string(d.output.shift));
     if (d.output.sticky_bits) w.line("sticky_bits", std::to_string(*d.output.sticky_bits));
+  }
+  if (d.timing) write_timing(w, *d.timing);
+  if (d.array) {
+    w.section("[array]");
+    w.line("rows", std::to_string(d.array->rows));
+    w.line("cols", std::to_string(d.array->cols));
+    w.string("dataflow", dataflow_names[static_cast<std::size_t>(d.array->dataflow)]);
   }
   return std::move(w).text();
 }

@@ -98,6 +98,43 @@ Level read_level(const Table& t) {
   return l;
 }
 
+constexpr std::int64_t most_cycles = 256;
+
+Timing read_timing(const Table& t, const std::vector<Level>& levels) {
+  t.accept_only(timing_keys, "");
+  Timing timing;
+  timing.input = static_cast<int>(t.integer("input", 0, most_cycles).value_or(0));
+  timing.multiplier = static_cast<int>(t.integer("multiplier", 0, most_cycles).value_or(0));
+  timing.output = static_cast<int>(t.integer("output", 0, most_cycles).value_or(0));
+  timing.interval = t.integer("interval", 1, 1 << 20);
+  const toml::node* adder = t.node("adder");
+  if (adder != nullptr && adder->is_array()) {
+    timing.adder.clear();
+    for (const toml::node& entry : *adder->as_array()) {
+      if (!entry.is_integer() || **entry.as_integer() < 1 || **entry.as_integer() > most_cycles)
+        t.wrong_type("adder", entry, "integers from 1 to 256 in the array");
+      timing.adder.push_back(static_cast<int>(**entry.as_integer()));
+    }
+  } else {
+    timing.adder = {static_cast<int>(t.integer("adder", 1, most_cycles).value_or(1))};
+  }
+  const bool interleaves = std::any_of(levels.begin(), levels.end(), [](const Level& l) { return l.kind == LevelKind::interleaved; });
+  timing.feedback = t.choice<Feedback>("feedback", feedback_names).value_or(interleaves ? Feedback::interleave : Feedback::stall);
+  return timing;
+}
+
+Array read_array(const Table& t) {
+  t.accept_only(array_keys, "");
+  Array array;
+  for (const auto& [key, extent] : {std::pair{"rows", &array.rows}, std::pair{"cols", &array.cols}}) {
+    const auto value = t.integer(key, 1, 1 << 16);
+    if (!value) throw InputError(t.place(key), "none given", "the array's " + std::string(key) + ", from 1 to 65536");
+    *extent = *value;
+  }
+  array.dataflow = t.choice<Dataflow>("dataflow", dataflow_names).value_or(Dataflow::os);
+  return array;
+}
+
 Datapath read_datapath(const toml::table& root) {
   const Table top(root, "");
   top.accept_only(top_keys, "");
@@ -137,6 +174,8 @@ Datapath read_datapath(const toml::table& root) {
   d.output.rounding = output.rounding({});
   d.output.shift = static_cast<int>(output.integer("shift", -(1 << 14), 1 << 14).value_or(0));
   if (const auto bits = output.integer("sticky_bits", 0, 1 << 14)) d.output.sticky_bits = static_cast<int>(*bits);
+  if (root.contains("timing")) d.timing = read_timing(Table(subtable(root, "timing"), "timing"), d.levels);
+  if (root.contains("array")) d.array = read_array(Table(subtable(root, "array"), "array"));
   return d;
 }
 

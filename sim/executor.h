@@ -35,6 +35,7 @@ struct Tile {
   std::span<const formats::Exact> b_exact;
   BlockScales a_blocks = {}, b_blocks = {};           ///< where the operand has a block format
   std::span<const std::int64_t> output_index;         ///< rows x columns: row-major index in the layer's result
+  std::span<const std::int64_t> pe_index = {};        ///< the array's element that makes each output; empty: output_index
   std::span<const formats::NarrowExact> accumulator;  ///< C of each output, rounded to its format; empty: none
   int a_emin = 0, b_emin = 0;  ///< exponent of the operands' (a block format's elements') smallest normal, below which exponents do not go
   std::uint64_t seed = 0;

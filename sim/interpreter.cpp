@@ -69,13 +69,15 @@ class OutputRun {
   using Addends = std::vector<Addend<U>>;
 
   [[nodiscard]] RandomSite site(std::uint32_t number, const RoundingSpec& spec) const {
-    return {spec,
-            tile_.seed,
-            {.output = static_cast<std::uint64_t>(tile_.output_index[static_cast<std::size_t>(at_)]),
-             .layer = tile_.layer,
-             .pass = tile_.pass,
-             .site = number},
-            tile_.arrays};
+    return {
+        spec,
+        tile_.seed,
+        {.output = static_cast<std::uint64_t>(tile_.output_index[static_cast<std::size_t>(at_)]),
+         .layer = tile_.layer,
+         .pass = tile_.pass,
+         .site = number},
+        tile_.arrays,
+        tile_.pe_index.empty() ? std::nullopt : std::optional(static_cast<std::uint64_t>(tile_.pe_index[static_cast<std::size_t>(at_)]))};
   }
 
   [[nodiscard]] BasicExact<U> operand(std::span<const double> doubles, std::span<const Exact> exacts, std::int64_t line,

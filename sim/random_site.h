@@ -24,12 +24,13 @@ class ArrayGenerators {
 class RandomSite {
  public:
   RandomSite() = default;
-  /// `arrays` may be null where no rounding shares a generator.
-  RandomSite(const formats::RoundingSpec& spec, std::uint64_t run_seed, const formats::RandomPosition& position, ArrayGenerators* arrays) {
+  /// `arrays` may be null where no rounding shares a generator. `pe`: the element that makes the output; unset: the output's index.
+  RandomSite(const formats::RoundingSpec& spec, std::uint64_t run_seed, const formats::RandomPosition& position, ArrayGenerators* arrays,
+             std::optional<std::uint64_t> pe = {}) {
     if (spec.mode != formats::Rounding::sr) return;
     const formats::StochasticSpec& s = spec.stochastic;
     if (!s.lfsr) philox_.emplace(s.philox_seed.value_or(run_seed), position);
-    else if (s.lfsr->share == formats::LfsrShare::pe) own_.emplace(*s.lfsr, position.output);
+    else if (s.lfsr->share == formats::LfsrShare::pe) own_.emplace(*s.lfsr, pe.value_or(position.output));
     else shared_ = &arrays->at(position.site, *s.lfsr);
   }
   std::uint32_t next() {

@@ -16,6 +16,7 @@
 #include "sim/operand_facts.h"
 #include "sim/quantize.h"
 #include "sim/tile_statistics.h"
+#include "sim/timing/array_cycles.h"
 #include "sim/work_plan.h"
 
 namespace accsim::sim {
@@ -200,14 +201,20 @@ class LayerRun {
     const PackedRows& a = *place.a;
     const PackedRows& b = *place.b;
     std::vector<std::int64_t> output_index;
+    std::vector<std::int64_t> pe_indices;
     output_index.reserve(static_cast<std::size_t>(place.rows * place.columns));
     for (std::int64_t r = 0; r < place.rows; ++r) {
-      for (std::int64_t c = 0; c < place.columns; ++c)
-        output_index.push_back(lowering_.output_element(place.group, a.first + place.first_a + r, b.first + place.first_b + c));
+      for (std::int64_t c = 0; c < place.columns; ++c) {
+        const std::int64_t row = a.first + place.first_a + r;
+        const std::int64_t column = b.first + place.first_b + c;
+        output_index.push_back(lowering_.output_element(place.group, row, column));
+        if (datapath_.array) pe_indices.push_back(pe_index(*datapath_.array, row, column));
+      }
     }
     place.output_index = output_index;
+    const std::vector<std::int64_t>& makers = datapath_.array ? pe_indices : output_index;
     std::vector<NarrowExact> accumulator;
-    if (problem_.bias != nullptr) accumulator = initial_accumulators(place, arrays);
+    if (problem_.bias != nullptr) accumulator = initial_accumulators(place, makers, arrays);
     place.accumulator = accumulator;
     const std::int64_t k = lowering_.k;
     Tile tile{.rows = place.rows,
@@ -220,6 +227,7 @@ class LayerRun {
               .a_blocks = block_scales(a_, a, place.first_a, place.rows),
               .b_blocks = block_scales(b_, b, place.first_b, place.columns),
               .output_index = output_index,
+              .pe_index = makers,
               .accumulator = accumulator,
               .a_emin = emin_of(*problem_.a, datapath_.a),
               .b_emin = emin_of(*problem_.b, datapath_.b),
@@ -270,7 +278,8 @@ class LayerRun {
   }
 
   /// The biases, divided by the scales and rounded to the accumulator's format.
-  [[nodiscard]] std::vector<NarrowExact> initial_accumulators(const ExecutedTile& place, ArrayGenerators* arrays) const {
+  [[nodiscard]] std::vector<NarrowExact> initial_accumulators(const ExecutedTile& place, const std::vector<std::int64_t>& makers,
+                                                              ArrayGenerators* arrays) const {
     const formats::Format& format = datapath_.accumulator_format();
     const formats::Rounder rounder(format, datapath_.accumulator_rounding());
     const OutputScales scales(a_, b_);
@@ -290,7 +299,7 @@ class LayerRun {
                          .layer = problem_.layer,
                          .pass = static_cast<std::uint32_t>(problem_.pass),
                          .site = 12},
-                        arrays);
+                        arrays, static_cast<std::uint64_t>(makers[i]));
       accumulators.push_back(narrowed(rounder(c, random.next()).value));
     }
     return accumulators;
@@ -368,13 +377,19 @@ class LayerRun {
   void fold(const LayerPart& whole, int threads, LayerResult& result) const {
     result.events = whole.events;
     result.has_bits = is_integer_;
+    result.has_cycles = datapath_.has_cycles();
+    std::optional<LayerCycles> cycles;
+    if (result.has_cycles) cycles = layer_cycles(datapath_, lowering_.m, lowering_.n, lowering_.k, lowering_.batch);
     result.simulate_seconds = whole.simulate_seconds / threads;
     result.reference_seconds = whole.reference_seconds / threads;
     std::size_t event = 0;
-    for (const StatisticRow& row : statistic_rows()) result.statistics.push_back(statistic(whole, row, event));
+    for (const StatisticRow& row : statistic_rows()) result.statistics.push_back(statistic(whole, cycles, row, event));
   }
 
-  [[nodiscard]] StatisticValue statistic(const LayerPart& whole, const StatisticRow& row, std::size_t& event) const {
+  static StatisticValue counted(const std::optional<std::int64_t>& cycles) { return cycles ? StatisticValue(*cycles) : StatisticValue(); }
+
+  [[nodiscard]] StatisticValue statistic(const LayerPart& whole, const std::optional<LayerCycles>& cycles, const StatisticRow& row,
+                                         std::size_t& event) const {
     switch (row.group) {
       case StatisticGroup::events: return whole.events.counts[event++];
       case StatisticGroup::error: return whole.errors.error_statistic(row.name);
@@ -384,11 +399,10 @@ class LayerRun {
         if (row.name == "max_abs_product") return whole.max_abs_product;
         return row.name == "max_abs_partial" ? whole.max_abs_partial : whole.max_abs_output;
       case StatisticGroup::bits: break;
-      case StatisticGroup::cycles: {
-        const auto cycles = row.name == "saved" ? online::saved_cycles(datapath_, whole.saved_cycles)
-                                                : online::cycles_of_output(datapath_, a_bits_, b_bits_, lowering_.k);
-        return cycles ? StatisticValue(*cycles) : StatisticValue();
-      }
+      case StatisticGroup::cycles:
+        if (row.name == "saved") return counted(online::saved_cycles(datapath_, whole.saved_cycles));
+        if (row.name == "per_output") return counted(online::cycles_of_output(datapath_, a_bits_, b_bits_, lowering_.k));
+        return cycle_statistic(cycles, row.name);
     }
     if (!is_integer_) return std::monostate{};
     if (row.name == "datatype_bound") return std::int64_t{whole.guaranteed.datatype};

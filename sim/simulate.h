@@ -36,6 +36,7 @@ struct SimulateOptions {
 struct LayerResult {
   std::vector<StatisticValue> statistics;  ///< one for each of statistic_rows()
   bool has_bits = false;                   ///< the bits group applies
+  bool has_cycles = false;                 ///< the cycles group applies
   EventCounts events;
   std::int64_t outputs = 0, macs = 0;
   std::string_view executor;

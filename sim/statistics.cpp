@@ -40,6 +40,13 @@ std::span<const StatisticRow> statistic_rows() {
       StatisticRow{cycles, "per_output", "cycles", maximum,
                    "from the first operand digit until the last digit of an output is registered (online)"},
       StatisticRow{cycles, "saved", "cycles", sum, "that outputs known early to be negative need no more where a ReLU follows (online)"},
+      StatisticRow{cycles, "total", "cycles", sum, "by the schedule of [timing] and [array], every fold drained before the next"},
+      StatisticRow{cycles, "utilization", "", derived, "macs / (rows cols total)"},
+      StatisticRow{cycles, "folds", "folds", sum, "pieces as large as the array; outputs, where there is none"},
+      StatisticRow{cycles, "fold", "cycles", maximum, "of one fold"},
+      StatisticRow{cycles, "fill", "cycles", maximum, "of a fold: loading weights, and until operands reach the last element"},
+      StatisticRow{cycles, "drain", "cycles", maximum, "of a fold: until its results have left, after the last one is registered"},
+      StatisticRow{cycles, "scale_sim", "cycles", sum, "as SCALE-Sim counts: elements of one cycle, os folds without their drain"},
   };
   return rows;
 }

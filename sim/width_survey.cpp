@@ -11,6 +11,7 @@
 #include "sim/exact_walk.h"
 #include "sim/quantize.h"
 #include "sim/tile_pack.h"
+#include "sim/timing/array_cycles.h"
 
 namespace accsim::sim {
 namespace {
@@ -154,7 +155,9 @@ class Survey {
       for (std::int64_t c = 0; c < count; ++c) {
         for (std::int64_t r = 0; r < rows; ++r) {
           const auto element = static_cast<std::uint64_t>(lowering_.output_element(group, row + r, first + c));
-          nonfinite += !exponents_of_output(a, r, b, c, element, mine[static_cast<std::size_t>(c)]);
+          const Maker maker{element,
+                            datapath_.array ? static_cast<std::uint64_t>(pe_index(*datapath_.array, row + r, first + c)) : element};
+          nonfinite += !exponents_of_output(a, r, b, c, maker, mine[static_cast<std::size_t>(c)]);
         }
       }
     }
@@ -210,21 +213,26 @@ class Survey {
     }
   }
 
-  bool exponents_of_output(const PackedRows& a, std::int64_t r, const PackedRows& b, std::int64_t c, std::uint64_t element,
+  /// An output's row-major index, and the index that seeds its element's generators.
+  struct Maker {
+    std::uint64_t output, pe;
+  };
+
+  bool exponents_of_output(const PackedRows& a, std::int64_t r, const PackedRows& b, std::int64_t c, const Maker& maker,
                            ChannelNeeds& needs) const {
     if (!exact_) {
       try {
-        return exponents_of_products(products<UInt128>(a, r, b, c, element), needs);
+        return exponents_of_products(products<UInt128>(a, r, b, c, maker), needs);
       } catch (const formats::DoesNotFit&) {
         // a rounded product of more bits
       }
     }
-    return exponents_of_products(products<Wide>(a, r, b, c, element), needs);
+    return exponents_of_products(products<Wide>(a, r, b, c, maker), needs);
   }
 
   template <class U>
   [[nodiscard]] std::vector<BasicExact<U>> products(const PackedRows& a, std::int64_t r, const PackedRows& b, std::int64_t c,
-                                                    std::uint64_t element) const {
+                                                    const Maker& maker) const {
     const std::size_t at_a = static_cast<std::size_t>(r * lowering_.k);
     const std::size_t at_b = static_cast<std::size_t>(c * lowering_.k);
     const auto value = [&](const PackedRows& rows, std::size_t at) {
@@ -234,7 +242,8 @@ class Survey {
       return formats::from_double<U>(rows.seen[at]);
     };
     RandomSite random(datapath_.product.rounding, options_.seed,
-                      {.output = element, .layer = problem_.layer, .pass = static_cast<std::uint32_t>(problem_.pass), .site = 0}, nullptr);
+                      {.output = maker.output, .layer = problem_.layer, .pass = static_cast<std::uint32_t>(problem_.pass), .site = 0},
+                      nullptr, maker.pe);
     std::vector<BasicExact<U>> all;
     all.reserve(order_.size());
     for (const std::int64_t from : order_) {
