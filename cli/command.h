@@ -35,6 +35,7 @@ void add_vectors(CLI::App& app, Action& action);
 void add_update(CLI::App& app, Action& action);
 void add_assign(CLI::App& app, Action& action);
 void add_probe(CLI::App& app, Action& action);
+void add_wave(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 
 /// --acc with all that overrides its fields.
@@ -44,6 +45,9 @@ struct DatapathOptions {
 };
 /// `positional`: the datapath is an argument, not --acc.
 void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional = false, bool required = true);
+
+/// Throws UsageError where an operand is taken as traced or in blocks, which have no codes.
+void require_operand_codes(const sim::Datapath& datapath);
 
 /// -v, -q: how much is logged to standard error.
 void add_log_options(CLI::App& command);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/command.h"
+#include "cli/cycle_check.h"
 #include "cli/vector_file.h"
 #include "formats/error.h"
 #include "formats/round.h"
@@ -20,7 +21,7 @@ using formats::Format;
 
 struct CheckOptions {
   DatapathOptions datapath;
-  std::string vectors, reset_rng;
+  std::string vectors, cycles, reset_rng;
   std::int64_t limit = 10;
   std::vector<std::string> compare{"acc_out"};
 };
@@ -46,10 +47,7 @@ class Check {
       throw InputError(o.vectors + ": column product", "stochastically rounded products", "acc_out, flags");
     if (compares("product") && !datapath_.product.format)
       throw InputError(o.vectors + ": column product", "products of datapath \"" + datapath_.name + "\" are exact", "acc_out, flags");
-    if (!datapath_.a.format || !datapath_.b.format) {
-      throw UsageError("datapath \"" + datapath_.name +
-                       "\" takes operands as traced or in blocks, which have no codes of their own; give --in or --in-a and --in-b");
-    }
+    require_operand_codes(datapath_);
     models_.emplace(datapath_);
     if (file_.has_acc_in && !plain().has_accumulator())
       throw InputError(o.vectors + ": column acc_in", "the innermost level keeps nothing between issues", "no acc_in");
@@ -155,6 +153,14 @@ class Check {
   std::size_t sequence_start_ = 0;
 };
 
+int check_files(const CheckOptions& o) {
+  if (o.vectors.empty() == o.cycles.empty()) throw UsageError("check takes either --vectors or --cycles");
+  if (o.cycles.empty()) return Check(o)();
+  const sim::Datapath datapath = sim::find_datapath(o.datapath.acc, o.datapath.overrides);
+  require_operand_codes(datapath);
+  return check_cycles(datapath, o.cycles, o.limit, std::cout) ? exit_done : exit_comparison_failed;
+}
+
 }  // namespace
 
 void add_check(CLI::App& app, Action& action) {
@@ -162,17 +168,17 @@ void add_check(CLI::App& app, Action& action) {
   CLI::App* check = app.add_subcommand("check", "Recompute vectors that an RTL simulation wrote and report the rows that differ");
   set_example(*check, "accsim check --acc mine.toml --vectors rtl.csv --compare acc_out,flags");
   add_datapath_options(*check, options->datapath);
-  check
-      ->add_option("--vectors", options->vectors,
-                   "CSV file of codes: a, b (or a0.., b0..), acc_in, acc_out, product, flags, rm, seq, step, op")
-      ->required();
+  check->add_option("--vectors", options->vectors,
+                    "CSV file of codes: a, b (or a0.., b0..), acc_in, acc_out, product, flags, rm, seq, step, op");
+  check->add_option("--cycles", options->cycles,
+                    "Instead: CSV file of a row a clock, as accsim wave writes; names the first wrong cycle and stage");
   check->add_option("--limit", options->limit, "Mismatching rows that are reported")->check(CLI::NonNegativeNumber)->default_str("10");
   check->add_option("--compare", options->compare, "What is compared: acc_out, product, flags")
       ->delimiter(',')
       ->check(CLI::IsMember({"acc_out", "product", "flags"}))
       ->allow_extra_args(false);
   check->add_option("--reset-rng", options->reset_rng, "seq: generators start anew with each sequence")->check(CLI::IsMember({"seq"}));
-  check->callback([options, &action] { action = [options] { return Check(*options)(); }; });
+  check->callback([options, &action] { action = [options] { return check_files(*options); }; });
 }
 
 }  // namespace accsim::cli

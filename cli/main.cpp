@@ -47,6 +47,7 @@ int run_program(int argc, char** argv) {
   add_update(app, action);
   add_assign(app, action);
   add_probe(app, action);
+  add_wave(app, action);
   add_completion(app, action);
   try {
     std::vector<std::string> words = arguments(argc, argv);

@@ -56,6 +56,12 @@ void add_datapath_options(CLI::App& command, DatapathOptions& options, bool posi
   command.add_option("--set", o.set, "A field, for example reduction.0.format=e5m10 (repeatable)")->allow_extra_args(false)->group(group);
 }
 
+void require_operand_codes(const sim::Datapath& datapath) {
+  if (datapath.a.format && datapath.b.format) return;
+  throw UsageError("datapath \"" + datapath.name +
+                   "\" takes operands as traced or in blocks, which have no codes of their own; give --in or --in-a and --in-b");
+}
+
 void add_log_options(CLI::App& command) {
   command.add_flag_callback(
       "-v,--verbose", [] { spdlog::set_level(spdlog::level::debug); }, "Log more, to standard error");

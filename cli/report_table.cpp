@@ -145,6 +145,26 @@ void write_online_cycles(std::ostream& out, const RunReport& report) {
   out << '\n';
 }
 
+/// Cycles of all rows, and what SCALE-Sim would count, where it differs.
+void write_cycles(std::ostream& out, const RunReport& report) {
+  std::int64_t total = 0;
+  std::int64_t scale_sim = 0;
+  double macs = 0;
+  double slots = 0;
+  for (const LayerReport& layer : report.layers) {
+    if (!layer.result.has_cycles) return;
+    total += std::get<std::int64_t>(statistic(layer, sim::StatisticGroup::cycles, "total"));
+    const double layer_macs = static_cast<double>(layer.result.macs);
+    macs += layer_macs;
+    slots += layer_macs / std::get<double>(statistic(layer, sim::StatisticGroup::cycles, "utilization"));
+    if (const auto* count = std::get_if<std::int64_t>(&statistic(layer, sim::StatisticGroup::cycles, "scale_sim"))) scale_sim += *count;
+  }
+  if (report.layers.empty()) return;
+  out << fmt::format("cycles: {}, utilization {:.3g} %\n", total, 100 * macs / slots);
+  if (scale_sim != 0 && scale_sim != total)
+    out << fmt::format("SCALE-Sim counts {}: elements of one cycle, and os folds without their drain\n", scale_sim);
+}
+
 }  // namespace
 
 void write_table(std::ostream& out, const RunReport& report) {
@@ -164,6 +184,7 @@ void write_table(std::ostream& out, const RunReport& report) {
   write_lowest_sndr(out, report);
   write_widths(out, report);
   write_online_cycles(out, report);
+  write_cycles(out, report);
   if (report.recipe) write_steps(out, report.recipe->loss_scaling, report.recipe->steps);
 }
 

@@ -136,16 +136,41 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
 
   IssueResult r;
   r.accumulator = encode(result.outputs.front(), out_format());
-  if (product_format() && issue.a.size() == 1 && !formats::Rounder(*product_format(), datapath_.product.rounding).is_stochastic()) {
-    const Exact p = product(a.front(), b.front());
-    r.product = encode(narrowed(formats::round(p, *product_format(), datapath_.product.rounding).value), *product_format());
-  }
+  if (issue.a.size() == 1) r.product = product_of(issue.a.front(), issue.b.front());
   const EventCounts& e = result.events;
   const bool nan_from_overflow = result.output(0).nan && !nan_operand && !c_before.nan && keeps_infinities_;
   if (invalid_operation(products, infinity_times_zero, signalling, c_before) || nan_from_overflow) r.flags |= flag_invalid;
   if (result.overflowed.front() != 0) r.flags |= flag_overflow;
   if (result.tiny.front() != 0) r.flags |= flag_underflow;
   if (e[Event::product_inexact] + e[Event::sum_inexact] != 0) r.flags |= flag_inexact;
+  return r;
+}
+
+std::optional<Code> IssueModel::product_of(Code a, Code b) const {
+  if (!shows_products()) return std::nullopt;
+  const Exact p = product(widened(decode(a, a_format())), widened(decode(b, b_format())));
+  return encode(narrowed(formats::round(p, *product_format(), datapath_.product.rounding).value), *product_format());
+}
+
+IssueResult IssueModel::add(Code x, std::optional<Code> y, std::uint64_t row, std::uint32_t ordinal) {
+  const Level& level = datapath_.levels.front();
+  const formats::Rounder rounder(level.rounded_format(), level.rounding);
+  RandomSite site(level.rounding, 0, {.output = row, .layer = 0, .pass = 0, .site = 1}, &generators_);
+  if (level.rounding.mode == formats::Rounding::sr && !level.rounding.stochastic.lfsr) {
+    for (std::uint32_t n = 0; n < ordinal; ++n) (void)site.next();
+  }
+  const std::uint32_t random = site.next();
+  const Exact left = widened(decode(x, level.format));
+  const Exact right = y ? widened(decode(*y, level.format)) : Exact::zero();
+  const formats::Rounded<formats::Wide> sum = y ? rounder.rounded_sum(left, right, random) : rounder(left, random);
+  IssueResult r;
+  r.accumulator = encode(narrowed(sum.value), level.format);
+  if (is_signalling(x, level.format) || (y && is_signalling(*y, level.format)) || sum.events.invalid) r.flags |= flag_invalid;
+  if (sum.events.overflow) r.flags |= flag_overflow;
+  if (sum.events.inexact) {
+    const Exact exact = y ? formats::sum(left, right, rounder.zero_sum_is_negative()) : left;
+    r.flags |= flag_inexact | (rounder.is_tiny(exact, random) ? flag_underflow : 0U);
+  }
   return r;
 }
 

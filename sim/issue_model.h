@@ -50,6 +50,11 @@ class IssueModel {
 
   /// Generators run on from issue to issue until reset.
   IssueResult run(const Issue& issue);
+  /// One addition of an interleaved level's combination (no y: a rounding alone). With Philox it takes number `ordinal` of the row.
+  IssueResult add(formats::Code x, std::optional<formats::Code> y, std::uint64_t row, std::uint32_t ordinal);
+  /// The rounded product of a term, before any negation; none where products are exact or random.
+  [[nodiscard]] std::optional<formats::Code> product_of(formats::Code a, formats::Code b) const;
+  [[nodiscard]] bool shows_products() const { return product_format() && datapath_.product.rounding.mode != formats::Rounding::sr; }
   void reset_generators() { generators_ = {}; }
 
  private:

@@ -6,9 +6,14 @@
 namespace accsim::sim {
 
 std::optional<Token> BlockStepper::handed_up() const {
-  if (result_) return result_;
+  if (result_) return Token{result_->last};
   if (pipe_.front().full && pipe_.front().hands_up) return Token{pipe_.front().last};
   return std::nullopt;
+}
+
+std::optional<std::int64_t> BlockStepper::result_number() const {
+  if (result_) return result_->value;
+  return pipe_.front().full && pipe_.front().hands_up ? std::optional(pipe_.front().value) : std::nullopt;
 }
 
 /// The addends of one issue, if they are all there: the whole width, or what is left of the dot product.
@@ -44,6 +49,7 @@ void BlockStepper::clock(std::optional<Token> arriving) {
 /// The loop turns when a term comes, and without terms once the group's last is in.
 void BlockStepper::clock_interleaved() {
   result_.reset();
+  started_.reset();
   if (!combining_) {
     const std::optional<Token> token = take_issue();
     if (pipe_.front().hands_up) pipe_.front() = {};  // the result of the group before has been taken
@@ -78,6 +84,7 @@ BlockStepper::Slot BlockStepper::next_step(const Slot& leaving) {
   if (!is_there(steps_[next_].x) || !is_there(steps_[next_].y)) return {};
   const bool is_final = next_ + 1 == steps_.size();
   const Slot issued{true, is_final, last_group_, block_.latency + static_cast<std::int64_t>(next_)};
+  started_ = steps_[next_];
   ++next_;
   if (is_final && block_.latency == 1) combining_ = false;
   return issued;
@@ -88,12 +95,14 @@ BlockStepper::Slot BlockStepper::next_pair(const Slot& leaving) {
   if (leaving.full && !partner_) {
     partner_ = leaving;
   } else if (leaving.full) {
-    issued = {true, false, false, 0};
+    issued = {true, false, last_group_, block_.latency + static_cast<std::int64_t>(next_++)};
+    started_ = CombineStep{partner_->value, leaving.value};
     partner_.reset();
   }
   const bool in_flight = issued.full || std::any_of(pipe_.begin(), pipe_.end(), [](const Slot& s) { return s.full; });
   if (partner_ && !in_flight) {
-    result_ = Token{last_group_};
+    result_ = partner_;
+    result_->last = last_group_;
     partner_.reset();
     combining_ = false;
   }

@@ -25,6 +25,15 @@ class BlockStepper {
   [[nodiscard]] std::optional<Token> handed_up() const;
   /// Nothing of a group is on its way through a combination.
   [[nodiscard]] bool is_idle() const { return !combining_; }
+  /// Interleaved, after a clock: the addition of the combination that started in it, which gives value ways + j, the j-th from 0.
+  [[nodiscard]] const std::optional<CombineStep>& started() const { return started_; }
+  /// Interleaved, after a clock: the value that is handed up in the next cycle.
+  [[nodiscard]] std::optional<std::int64_t> result_number() const;
+  /// Interleaved: the value in a register of the loop, 0 being the one that leaves next.
+  [[nodiscard]] std::optional<std::int64_t> number_in(std::int64_t stage) const {
+    const Slot& slot = pipe_[static_cast<std::size_t>(stage)];
+    return slot.full ? std::optional(slot.value) : std::nullopt;
+  }
   /// One cycle: takes what the level below hands up, starts an issue where it can, and clocks its registers.
   void clock(std::optional<Token> arriving);
 
@@ -47,8 +56,9 @@ class BlockStepper {
   std::optional<Slot> partner_;  ///< coalesce: the sum that waits
   std::vector<char> there_;      ///< sequential, tree: sums and results that have left the loop
   std::vector<CombineStep> steps_;
-  std::size_t next_ = 0;         ///< step
-  std::optional<Token> result_;  ///< coalesce: the register of the combined sum
+  std::size_t next_ = 0;  ///< step
+  std::optional<CombineStep> started_;
+  std::optional<Slot> result_;  ///< coalesce: the register of the combined sum
 };
 
 class UnitStepper {

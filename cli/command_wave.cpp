@@ -1,0 +1,145 @@
+// accsim wave: a multiply-accumulate unit clock by clock, as CSV or VCD.
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/document.h"
+#include "cli/vector_file.h"
+#include "cli/wave_writer.h"
+#include "formats/error.h"
+#include "formats/value_text.h"
+
+namespace accsim::cli {
+namespace {
+
+struct WaveOptions {
+  DatapathOptions datapath;
+  std::string vectors, output, in_valid = "1", out_ready = "1";
+};
+
+/// A string of 0 and 1, repeated for ever.
+class Pattern {
+ public:
+  Pattern(const std::string& option, std::string text) : text_(std::move(text)) {
+    if (text_.find_first_not_of("01") != std::string::npos || text_.find('1') == std::string::npos)
+      throw UsageError(option + " " + text_ + ": a string of 0 and 1 with a 1 in it");
+  }
+  [[nodiscard]] bool at(std::int64_t cycle) const { return text_[static_cast<std::size_t>(cycle) % text_.size()] == '1'; }
+
+ private:
+  std::string text_;
+};
+
+class Wave {
+ public:
+  explicit Wave(const WaveOptions& o)
+      : o_(o),
+        in_valid_("--in-valid", o.in_valid),
+        out_ready_("--out-ready", o.out_ready),
+        datapath_(sim::find_datapath(o.datapath.acc, o.datapath.overrides)) {
+    is_vcd_ = o.output.ends_with(".vcd");
+    if (!is_vcd_ && !o.output.ends_with(".csv") && o.output != "-")
+      throw UsageError("--output " + o.output + ": a name ending in .csv or .vcd, or -");
+    require_operand_codes(datapath_);
+  }
+
+  int operator()() {
+    const VectorFile file = read_vectors(o_.vectors);
+    std::size_t terms = 1;
+    for (const VectorRow& row : file.rows) terms = std::max(terms, row.a.size());
+    const Document document(o_.output);
+    std::error_code error;
+    if (!document.target().empty() && document.target() == std::filesystem::weakly_canonical(o_.vectors, error))
+      throw InputError("--output " + o_.output, "the vectors themselves", "another file");
+    sim::ClockedUnit unit(datapath_, static_cast<std::int64_t>(terms));
+    const std::vector<sim::UnitInputs> issues = issues_of(file, unit.model());
+    const UnitWave wave(unit, terms, file.has_acc_in);
+    document.write([&](std::ostream& out) {
+      std::unique_ptr<WaveWriter> writer;
+      if (is_vcd_) writer = std::make_unique<VcdWave>(out, wave, datapath_.name);
+      else writer = std::make_unique<CsvWave>(out, wave);
+      run(unit, wave, issues, *writer);
+    });
+    return exit_done;
+  }
+
+ private:
+  /// Offers every row as soon as the patterns allow, until the last result has left.
+  void run(sim::ClockedUnit& unit, const UnitWave& wave, const std::vector<sim::UnitInputs>& issues, WaveWriter& writer) const {
+    std::size_t next = 0;
+    std::int64_t cycle = 0;
+    do {
+      sim::UnitInputs in;
+      if (next < issues.size() && in_valid_.at(cycle)) {
+        in = issues[next];
+        in.valid = true;
+      }
+      in.ready = out_ready_.at(cycle);
+      writer.row(cycle++, wave.sample(in));
+      if (in.valid && unit.outputs(in.ready).ready) ++next;
+      unit.clock(in);
+    } while (next < issues.size() || !unit.is_empty());
+    writer.finish(cycle);
+  }
+
+  /// All rows before the first clock, so that a mistake in the last is found before anything is written.
+  [[nodiscard]] std::vector<sim::UnitInputs> issues_of(const VectorFile& file, const sim::IssueModel& model) const {
+    std::vector<sim::UnitInputs> issues;
+    for (std::size_t i = 0; i < file.rows.size(); ++i) {
+      try {
+        issues.push_back(issue_of(file, i, model));
+      } catch (const InputError& error) {
+        throw error.inside(o_.vectors + ": row " + std::to_string(i));
+      }
+    }
+    return issues;
+  }
+
+  static sim::UnitInputs issue_of(const VectorFile& file, std::size_t i, const sim::IssueModel& model) {
+    const VectorRow& row = file.rows[i];
+    const auto code = [](const std::string& column, const std::string& text, const formats::Format& format) {
+      try {
+        return formats::parse_code(text, format);
+      } catch (const InputError& error) {
+        throw error.inside("column " + column);
+      }
+    };
+    sim::UnitInputs in;
+    for (std::size_t k = 0; k < row.a.size(); ++k) {
+      in.a.push_back(code(operand_name('a', k, row.a.size()), row.a[k], model.a_format()));
+      in.b.push_back(code(operand_name('b', k, row.b.size()), row.b[k], model.b_format()));
+    }
+    if (!row.rm.empty()) throw InputError("column rm", row.rm, "no rm: a clocked unit has the datapath's roundings");
+    if (!row.op.empty() && row.op != "add" && row.op != "sub") throw InputError("column op", "\"" + row.op + "\"", "add, sub");
+    in.subtract = row.op == "sub";
+    if (!row.acc_in.empty()) {
+      if (!model.has_accumulator()) throw InputError("column acc_in", "the innermost level keeps nothing between issues", "no acc_in");
+      in.accumulator = code("acc_in", row.acc_in, model.in_format());
+    }
+    in.first = i == 0 || row.seq != file.rows[i - 1].seq;
+    in.last = i + 1 == file.rows.size() || row.seq != file.rows[i + 1].seq;
+    return in;
+  }
+
+  const WaveOptions& o_;
+  Pattern in_valid_, out_ready_;
+  sim::Datapath datapath_;
+  bool is_vcd_ = false;
+};
+
+}  // namespace
+
+void add_wave(CLI::App& app, Action& action) {
+  auto options = std::make_shared<WaveOptions>();
+  CLI::App* wave = app.add_subcommand("wave", "Simulate a multiply-accumulate unit clock by clock and write its signals");
+  set_example(*wave, "accsim wave --acc fp12 --in fp16 --set timing.multiplier=1 --set timing.adder=2 --vectors in.csv --output wave.vcd");
+  add_datapath_options(*wave, options->datapath);
+  wave->add_option("--vectors", options->vectors, "CSV file of codes: a, b (or a0.., b0..), acc_in, seq, op; a row is an issue")
+      ->required();
+  wave->add_option("--output", options->output, "OUT.csv (- for standard output) or OUT.vcd, sampled just before the rising edge")
+      ->required();
+  wave->add_option("--in-valid", options->in_valid, "When rows are offered: a bit a cycle, repeated")->default_str("1");
+  wave->add_option("--out-ready", options->out_ready, "When results are taken: a bit a cycle, repeated")->default_str("1");
+  wave->callback([options, &action] { action = [options] { return Wave(*options)(); }; });
+}
+
+}  // namespace accsim::cli
