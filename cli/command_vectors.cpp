@@ -28,7 +28,7 @@ struct VectorsOptions {
 };
 
 /// The products of a row: what the levels up to the accumulator take in one issue.
-int default_terms(const sim::Datapath& datapath) {
+int terms_of_a_row(const sim::Datapath& datapath) {
   std::int64_t terms = 1;
   const std::size_t last = datapath.accumulator.level.value_or(0);
   for (std::size_t i = 0; i <= last; ++i) {
@@ -45,7 +45,7 @@ class Vectors {
       : o_(o), datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))), models_(datapath_) {
     form_ = o.format == "csv" ? VectorForm::csv : o.format == "testfloat" ? VectorForm::testfloat : VectorForm::readmemh;
     if (form_ != VectorForm::csv && (!o.rm.empty() || !o.op.empty())) throw UsageError("--rm and --op have columns in --format csv only");
-    terms_ = o.terms != 0 ? o.terms : default_terms(datapath_);
+    terms_ = o.terms != 0 ? o.terms : terms_of_a_row(datapath_);
     for (const std::string& rm : o.rm) (void)models_.at(rm);
   }
 

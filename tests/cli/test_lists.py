@@ -91,8 +91,10 @@ def forms(folder):
 @case("list statistics has every number of the run's document")
 def statistics(folder):
     found = [(row["group"], row["name"]) for row in listed("statistics")]
-    document = done(accsim("run", "--acc", "online_r2_int8", "--trace", write_layer(folder + "/t.h5", {"input": ramp(2, 3), "weight": ramp(2, 3)}), "--json", "-")).json()
-    layer = document["layers"][0]
+    trace = write_layer(folder + "/t.h5", {"input": ramp(2, 3), "weight": ramp(2, 3)})
+    online = done(accsim("run", "--acc", "online_r2_int8", "--trace", trace, "--json", "-")).json()["layers"][0]
+    array = done(accsim("run", "--acc", "int8_int32", "--set", "array.rows=2", "--set", "array.cols=2", "--trace", trace, "--json", "-")).json()
+    layer = {**online, "cycles": {**online["cycles"], **array["layers"][0]["cycles"]}}
     wanted = [(group, name) for group in ("events", "error", "quantization", "total", "range", "bits", "cycles") for name in layer[group]]
     equal(found, wanted)
 
