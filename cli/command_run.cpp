@@ -68,7 +68,10 @@ class Run {
     const std::vector<Job> jobs = replay_ ? replay_->jobs(options_.selection) : jobs_of(trace, options_.selection);
     const sim::Datapath& datapath = replay_ ? replay_->datapath(jobs.front().pass) : single;
     std::int64_t total_macs = 0;
-    for (const Job& job : jobs) total_macs += trace.check(*job.layer, job.pass);
+    for (const Job& job : jobs) {
+      total_macs += trace.check(*job.layer, job.pass);
+      check_bias(trace, job, datapath);
+    }
     const Document json(options_.json);
     const Document csv(options_.csv);
     const std::filesystem::path out = options_.out.empty() ? std::filesystem::path() : resolved(options_.out);
@@ -103,6 +106,16 @@ class Run {
   }
 
  private:
+  /// A bias that --bias-in-accumulator asks for has to have an accumulator.
+  void check_bias(const traces::TraceFile& trace, const Job& job, const sim::Datapath& given) const {
+    if (!options_.bias_in_accumulator || job.pass != Pass::fprop || job.layer->dataset("bias") == nullptr) return;
+    const sim::Datapath& datapath = replay_ ? replay_->datapath(job.pass) : given;
+    if (datapath.accumulator.last || sim::takes_accumulator(datapath.accumulator_level())) return;
+    throw InputError(trace.path().string() + ": layer \"" + job.layer->name + "\": --bias-in-accumulator",
+                     "datapath \"" + datapath.name + "\", in which no level keeps an accumulator",
+                     "a level that does, or [accumulator] initial = \"last\", or the bias outside");
+  }
+
   [[nodiscard]] int threads() const { return options_.threads > 0 ? options_.threads : omp_get_num_procs(); }
 
   [[nodiscard]] sim::Recipe chosen_recipe() const {

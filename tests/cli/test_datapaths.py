@@ -1,5 +1,7 @@
 """Datapaths from outside: what show prints gives the same bits, and what overrides do."""
 
+import os
+
 import h5py
 import numpy as np
 
@@ -240,6 +242,22 @@ def integer_bias(folder):
     done(accsim("run", "--acc", "int32", "--trace", path, "--bias-in-accumulator", "--out", folder + "/r.h5"))
     with h5py.File(folder + "/r.h5", "r") as file:
         equal((file["fc/output"][0, 0], int(file["fc/output_code"][0, 0])), (2.5, 20))
+
+
+@case("a bias for which no level keeps an accumulator is refused, not lost; added at the end it is in the result")
+def bias_without_accumulator(folder):
+    path = dots(folder + "/t.h5", [[1.0, 2.0]], [[1.0, 1.0]], bias=np.array([0.5]))
+    tree = saved(folder, 'accsim = 1\nname = "pairs"\n[[reduction]]\nkind = "tree"\nformat = "fp32"\n')
+    for name in ("kulisch", "mgs", "pqs", tree):
+        result = accsim("run", "--acc", name, "--trace", path, "--bias-in-accumulator", "--out", folder + "/r.h5")
+        equal(result.status, 3, result)
+        for part in ("t.h5", 'layer "fc"', "--bias-in-accumulator", "accepted", "initial"):
+            expect(part in result.err, "the message does not name", part, result)
+        expect(not os.path.exists(folder + "/r.h5"), "a results file of a refused run")
+        done(accsim("run", "--acc", name, "--trace", path))
+    done(accsim("run", "--acc", tree, "--set", "accumulator.initial=last", "--trace", path, "--bias-in-accumulator", "--out", folder + "/r.h5"))
+    with h5py.File(folder + "/r.h5", "r") as file:
+        equal(file["fc/output"][0, 0], 3.5)
 
 
 @case("a tensor so small that its scale underflows is data, with a bias in the accumulator too")
