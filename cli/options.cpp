@@ -1,4 +1,6 @@
 // Options that several commands share.
+#include <limits>
+
 #include <spdlog/spdlog.h>
 
 #include "cli/command.h"
@@ -51,7 +53,7 @@ void add_datapath_options(CLI::App& command, DatapathOptions& options, bool posi
   command
       .add_option_function<std::int64_t>(
           "--chunk", [&o](std::int64_t n) { o.chunk = n; }, "Terms of the innermost level (a single level is doubled first)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max(), "POSITIVE"))
       ->group(group);
   command.add_option("--set", o.set, "A field, for example reduction.0.format=e5m10 (repeatable)")->allow_extra_args(false)->group(group);
 }
