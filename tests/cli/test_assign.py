@@ -293,7 +293,7 @@ def to_float(x, fraction_bits, exponent_bits=8):
     spacing = 2.0 ** (np.maximum(exponent, 2 - 2 ** (exponent_bits - 1)) - fraction_bits)
     y = np.round(x / spacing) * spacing
     largest = 2.0 ** (2 ** (exponent_bits - 1) - 1) * (2 - 2.0 ** -fraction_bits)
-    return np.where(np.abs(y) > largest, np.inf * np.sign(y), y)
+    return np.where(np.abs(y) > largest, np.copysign(np.inf, y), y)
 
 
 def accumulated(a, b, chunk, fraction_bits, exponent_bits):
