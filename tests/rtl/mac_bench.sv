@@ -17,7 +17,7 @@ module mac_bench #(
   int     status;
 `endif
   localparam W = 4 + A + B + 2 * ACC + 8;
-  localparam MOST = 262144;
+  localparam MOST = (BUG == 0) ? 131072 : 32768;
 
   logic           clk, rst, in_valid, first;
   logic [A-1:0]   a;
@@ -137,17 +137,4 @@ module mac_bench #(
 `endif
     $display("unit %0d: %0d rows, %0d wrong, %0d cycles", UNIT, got, wrong, cycle);
   endtask
-endmodule
-
-module rtl_bench;
-  genvar bug;
-  generate
-    for (bug = 0; bug < 4; bug = bug + 1) begin : with_bug
-      mac_bench #(.UNIT(0), .BUG(bug), .A(12), .B(12), .ACC(12), .LATENCY(3), .HAS_PRODUCT(1)) fp12 ();
-      mac_bench #(.UNIT(1), .BUG(bug), .A(8), .B(8), .ACC(12)) sr ();
-      mac_bench #(.UNIT(2), .BUG(bug), .A(8), .B(8), .ACC(16)) wrap ();
-      mac_bench #(.UNIT(3), .BUG(bug), .A(8), .B(8), .ACC(16)) saturate ();
-      mac_bench #(.UNIT(4), .BUG(bug), .A(16), .B(4), .ACC(16), .LATENCY(4)) interleaved ();
-    end
-  endgenerate
 endmodule

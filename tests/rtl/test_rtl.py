@@ -2,11 +2,13 @@
 
 Arguments: the program, libaccsim_dpi.so, the folder of accsim_dpi_pkg.sv, a folder to build in."""
 
+import ctypes
 import os
 import shutil
 import subprocess
 import sys
 
+import cycle_files
 import harness_path  # noqa: F401  finds the harness of tests/cli
 import harness
 from harness import accsim, case, done, equal, expect
@@ -14,9 +16,10 @@ from harness import accsim, case, done, equal, expect
 library, package_folder, build_folder = sys.argv[2:5]
 sys.argv = sys.argv[:2]
 here = os.path.dirname(os.path.abspath(__file__))
-modules = ("fp12_mac", "sr_mac", "int_mac", "fp16_accumulator")
-sources = [os.path.join(here, name + ".sv") for name in ("mac_bench",) + modules]
+modules = ("fp12_mac", "sr_mac", "int_mac", "fp16_accumulator", "online_adder_tree", "online_multiplier", "os_array")
+sources = [os.path.join(here, name + ".sv") for name in ("rtl_bench", "mac_bench", "cycle_bench") + modules]
 built = {}
+most_rows_with_bugs = 30000  # what the benches have room for
 
 lfsr = "sr:bits=13,rng=lfsr:width=16,mask=0xb400,seed=0xace1,form=galois,step=right"
 # The number of a unit in mac_bench.sv, its datapath, options, registers, what reports of planted bugs 1, 2 and 3 name.
@@ -29,6 +32,11 @@ units = {
     "interleaved binary16": (4, "fp16", ["--in-a", "fp16", "--in-b", "uint1", "--set", "reduction.0.kind=interleaved", "--set",
                                          "reduction.0.ways=4"], "--latency 4", ("stage sum", late, "stage sum")),
 }
+
+
+# The number of a unit in cycle_bench.sv, cycles, what reports of planted bugs name.
+cycle_units = {"online adder tree": (10, 100000, "stage tree"), "online multiplier": (11, 100000, "stage digit"),
+               "output-stationary array": (12, 12000, "stage")}
 
 
 def need(*tools):
@@ -79,6 +87,59 @@ def simulate(simulator, unit, bug, path, rows):
                             "+options=" + " ".join(options + [latency])])
 
 
+def array_steps():
+    """accsim's own int16_saturate, one unit a cell."""
+    lib = ctypes.CDLL(library)
+    lib.accsim_create.restype = ctypes.c_void_p
+    lib.accsim_step.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)]
+    cells = [lib.accsim_create(1, b"int16_saturate", b"") for _ in range(16)]
+    out = ctypes.c_uint64()
+
+    def step(cell, first, a, b):
+        expect(lib.accsim_step(cells[cell], first, a, b, ctypes.byref(out)) >= 0, "accsim_step")
+        return out.value
+
+    return step
+
+
+def cycle_vectors(folder, unit, seed=1):
+    number, rows, _ = cycle_units[unit]
+    if number == 12:
+        words, macs = cycle_files.output_stationary(rows, seed, array_steps())
+        expect(macs >= 100000, macs)
+    else:
+        words = (cycle_files.adder_tree if number == 10 else cycle_files.multiplier)(rows, seed)
+    path = os.path.join(folder, "cycles.hex")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(words) + "\n")
+    return path
+
+
+def cycle_by_cycle(simulator, folder, rows_limit):
+    for unit, (number, rows, stage) in cycle_units.items():
+        path = cycle_vectors(folder, unit)
+        rows = min(rows, rows_limit)
+        shorter = path + ".start"
+        with open(path, encoding="utf-8") as file, open(shorter, "w", encoding="utf-8") as start:
+            start.writelines(line for _, line in zip(range(most_rows_with_bugs), file))
+        command = simulator + ["+unit=%d" % number]
+        output = run(command + ["+bug=0", "+rows=%d" % rows, "+vectors=" + path])
+        expect("%d cycles, 0 wrong" % rows in output, unit, output)
+        for bug in (1, 2, 3):
+            output = run(command + ["+bug=%d" % bug, "+rows=%d" % min(rows, most_rows_with_bugs), "+vectors=" + shorter])
+            expect("cycle " in output and stage in output and ", 0 wrong" not in output, unit, bug, output)
+
+
+@case("online adders and multipliers give every digit in its cycle, the array every sum, and planted bugs are named with cycle and stage (Verilator)")
+def _(folder):
+    cycle_by_cycle(verilated(), folder, 100000)
+
+
+@case("the same under Icarus")
+def _(folder):
+    cycle_by_cycle(interpreted(), folder, 10000)
+
+
 @case("every unit is bit and cycle identical with the model, in lockstep under Verilator over 100,000 rows, directed ones among them")
 def _(folder):
     simulator = verilated()
@@ -91,7 +152,7 @@ def _(folder):
 @case("planted bugs are caught, and the report names cycle and stage")
 def _(folder):
     simulator = verilated()
-    rows = 40000
+    rows = most_rows_with_bugs
     for unit, (_, _, _, _, stages) in units.items():
         path = vectors(folder, unit, rows)
         for bug, stage in enumerate(stages, 1):

@@ -1,0 +1,154 @@
+"""Files of cycles for the units that cycle_bench.sv drives: inputs of a clock beside the outputs that stand before its edge.
+
+The online units are modelled here from their definitions (Ercegovac and Lang, Digital Arithmetic, ch. 9), and the streams' values are held to the
+exact sums and products; the array's sums are accsim's own, from libaccsim_dpi."""
+
+import random
+from fractions import Fraction
+
+
+class OnlineAdder:
+    """2h - g = x+ - x- + y+; -2t + w = h - g - y- of the clock before; z = (w of the clock before, t), registered."""
+
+    def __init__(self):
+        self.g = self.y_minus = self.w = 0
+        self.z = (0, 0)
+
+    def clock(self, x, y):
+        total = x[0] - x[1] + y[0]  # -1..2
+        h = (total + 1) // 2
+        g = 2 * h - total
+        total = h - self.g - self.y_minus  # -2..1
+        t = (1 - total) // 2
+        w = total + 2 * t
+        self.z = (self.w, t)
+        self.g, self.y_minus, self.w = g, y[1], w
+
+
+class Tree:
+    def __init__(self, terms):
+        self.levels = []
+        while terms > 1:
+            self.levels.append(([OnlineAdder() for _ in range(terms // 2)], [(0, 0)] * 3 if terms % 2 else None))
+            terms = (terms + 1) // 2
+
+    def output(self):
+        return self.levels[-1][0][0].z
+
+    def clock(self, digits):
+        for adders, waiting in self.levels:
+            out = [adder.z for adder in adders] + ([waiting[2]] if waiting else [])
+            for i, adder in enumerate(adders):
+                adder.clock(digits[2 * i], digits[2 * i + 1])
+            if waiting:
+                waiting[1:] = waiting[:2]
+                waiting[0] = digits[-1]
+            digits = out
+
+
+def adder_tree(rows, seed, terms=9, digits=8):
+    """Streams of `digits` digits, a gap of zeros behind each so that they do not meet: {x_plus, x_minus}, {z_plus, z_minus}."""
+    rng = random.Random(seed)
+    tree, words, levels = Tree(terms), [], 4
+    streams = rows // (digits + levels) - 1
+    inputs, sums = [], []
+    for number in range(streams):
+        kind = number % 4
+        values = Fraction(0)
+        for i in range(digits):
+            if kind == 0:  # all ones of one sign: the largest sums
+                column = [1 if number % 8 == 0 else -1] * terms
+            elif kind == 1:
+                column = [rng.choice((-1, 1)) for _ in range(terms)]
+            else:
+                column = [rng.choice((-1, 0, 1)) for _ in range(terms)]
+            values += sum(column) * Fraction(1, 2 ** (i + 1))
+            inputs.append([{1: (1, 0), -1: (0, 1), 0: rng.choice(((0, 0), (1, 1)))}[d] for d in column])
+        inputs += [[(0, 0)] * terms] * levels
+        sums.append(values)
+    inputs += [[(0, 0)] * terms] * (rows - len(inputs))
+    outputs = []
+    for column in inputs:
+        plus = sum(d[0] << i for i, d in enumerate(column))
+        minus = sum(d[1] << i for i, d in enumerate(column))
+        z = tree.output()
+        outputs.append(z[0] - z[1])
+        words.append("%05x" % (plus << 11 | minus << 2 | z[0] << 1 | z[1]))
+        tree.clock(column)
+    # z at position 1 - levels is registered three clocks a level after the first digits, less one position a level: checked on the values.
+    for number, value in enumerate(sums):
+        start = number * (digits + levels) + 2 * levels
+        stream = outputs[start:start + digits + levels]
+        assert sum(d * Fraction(2) ** (levels - 1 - i) for i, d in enumerate(stream)) == value, (number, stream, value)
+    return words
+
+
+def multiplier(rows, seed, bits=8, digits=8):
+    """{start, x_plus, x_minus, y}, {z_plus, z_minus}: vectors of `digits` digits, run until the product is exact, or cut short."""
+    rng = random.Random(seed)
+    fraction = bits + 2
+    mask = (1 << (fraction + 2)) - 1
+    words, registered, number = [], (0, 0), 0
+    while len(words) < rows:
+        kind = number % 5
+        y = {0: -(1 << (bits - 1)), 1: (1 << (bits - 1)) - 1}.get(kind, rng.randrange(-(1 << (bits - 1)), 1 << (bits - 1)))
+        x = [rng.choice((-1, 0, 1)) for _ in range(digits)] if kind > 1 else [rng.choice((-1, 1))] * digits
+        length = digits + bits + 2 if kind != 4 else rng.randrange(1, digits + bits)
+        s = c = 0
+        z = []
+        for cycle in range(length):
+            digit = x[cycle] if cycle < digits else 0
+            row = (digit * y) & mask
+            s, c = (s << 1) & mask, (c << 1) & mask
+            s, c = s ^ c ^ row, (((s & c) | (s & row) | (c & row)) << 1) & mask
+            quarters = ((s >> (fraction - 2)) + (c >> (fraction - 2))) & 15
+            quarters -= 16 if quarters >= 8 else 0
+            new = 0
+            if cycle >= 2:
+                new = 1 if quarters >= 2 else -1 if quarters <= -3 else 0
+                low = (1 << (fraction - 2)) - 1
+                s, c = ((quarters - 4 * new) & 15) << (fraction - 2) | (s & low), c & low
+                z.append(new)
+            wires = {1: (1, 0), -1: (0, 1), 0: (0, 0)}[digit] if digit or rng.random() < 0.7 else (1, 1)
+            words.append("%04x" % ((cycle == 0) << 12 | wires[0] << 11 | wires[1] << 10 | (y & 0xff) << 2 | registered[0] << 1 | registered[1]))
+            registered = (int(new == 1), int(new == -1))
+        if kind != 4:
+            product = sum(d * Fraction(1, 2 ** (i + 1)) for i, d in enumerate(x)) * Fraction(y, 1 << bits)
+            assert sum(d * Fraction(1, 2 ** (i + 1)) for i, d in enumerate(z)) == product, (x, y, z)
+        number += 1
+    return words[:rows]
+
+
+def output_stationary(rows, seed, step, size=4):
+    """{in_valid, first, last, a, b}, {out_valid, out}: tiles of 1 to 40 terms with gaps of none. `step(cell, first, a, b)` gives a cell's sum."""
+    rng = random.Random(seed)
+    words = []
+
+    def word(valid, first, last, a, b, out):
+        fields = (valid << 2 | first << 1 | last) << 64 | sum(x << (8 * i) for i, x in enumerate(a)) << 32 | sum(x << (8 * i) for i, x in enumerate(b))
+        bits = 0 if out is None else 1 << 64 | sum(x << (16 * j) for j, x in enumerate(out))
+        words.append("%033x" % (fields << 65 | bits))
+
+    def code():
+        return rng.choice((0x80, 0x7f, 0x00, 0x81)) if rng.random() < 0.3 else rng.randrange(256)
+
+    macs = 0
+    while len(words) < rows:
+        terms = rng.randrange(1, 41)
+        for _ in range(rng.randrange(0, 3)):
+            word(0, rng.randrange(2), rng.randrange(2), [0] * size, [0] * size, None)
+        start = len(words)
+        sums = [[0] * size for _ in range(size)]
+        for k in range(terms):
+            a, b = [code() for _ in range(size)], [code() for _ in range(size)]
+            word(1, k == 0, k == terms - 1, a, b, None)
+            for i in range(size):
+                for j in range(size):
+                    sums[i][j] = step(size * i + j, k == 0, a[i], b[j])
+                    macs += 1
+        for _ in range(2 * size - 2):
+            word(0, 0, 0, [0] * size, [0] * size, None)
+        for i in reversed(range(size)):
+            word(0, 0, 0, [0] * size, [0] * size, sums[i])
+        assert len(words) - start == 2 * size + size + terms - 2  # fold with column drain: 2R + C + T - 2
+    return words[:rows], macs
