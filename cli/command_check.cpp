@@ -12,6 +12,7 @@
 #include "formats/round.h"
 #include "formats/value_text.h"
 #include "sim/issue_model.h"
+#include "traces/digest.h"
 
 namespace accsim::cli {
 namespace {
@@ -36,6 +37,10 @@ class Check {
       : o_(o), datapath_(sim::find_datapath(o.datapath.acc, o.datapath.overrides)), file_(read_vectors(o.vectors)) {
     for (const std::string& name : file_.unknown_columns)
       spdlog::warn("{}: column \"{}\" is not one of vectors and is ignored", o.vectors, name);
+    const std::string digest = "sha256:" + traces::sha256_of_text(sim::to_toml(datapath_));
+    if (!file_.datapath_digest.empty() && file_.datapath_digest != digest) {
+      spdlog::warn("{}: made for another datapath than \"{}\": {}, not {}", o.vectors, datapath_.name, file_.datapath_digest, digest);
+    }
     for (const auto& [what, is_there] :
          {std::pair{"acc_out", file_.has_acc_out}, std::pair{"flags", file_.has_flags}, std::pair{"product", file_.has_product}}) {
       if (compares(what) && !is_there)

@@ -1,9 +1,11 @@
 #include "cli/vector_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "formats/error.h"
 #include "formats/text.h"
@@ -55,6 +57,10 @@ class Reader {
     std::string line;
     while (std::getline(in_, line)) {
       const std::string_view text = trimmed(line);
+      if (text.starts_with("# datapath ")) {
+        const std::size_t at = text.find("sha256:");
+        if (at != std::string_view::npos) file_.datapath_digest = trimmed(text.substr(at));
+      }
       if (text.empty() || text.starts_with('#')) continue;
       if (columns_.empty()) header(text);
       else row(text);
@@ -112,13 +118,38 @@ class Reader {
                        std::to_string(r.a.size()) + " codes of a and " + std::to_string(r.b.size()) + " of b",
                        "as many of both, at least one");
     }
+    check_sequence(r);
     file_.rows.push_back(std::move(r));
+  }
+
+  /// A file whose rows were sorted, merged or lost would feed back the wrong accumulators.
+  void check_sequence(const VectorRow& r) {
+    const auto refuse = [&](const std::string& found, const std::string& accepted) {
+      throw InputError(path_ + ": row " + std::to_string(file_.rows.size()), found, accepted);
+    };
+    const bool continues = !file_.rows.empty() && file_.rows.back().seq == r.seq;
+    if (!continues && !r.seq.empty() && !seen_.insert(r.seq).second)
+      refuse("seq " + r.seq + " again after seq " + file_.rows.back().seq, "the rows of a sequence together");
+    const bool has_steps = continues && !r.step.empty() && !file_.rows.back().step.empty();
+    if (!r.step.empty()) (void)step_of(r.step);
+    if (has_steps && step_of(r.step) <= step_of(file_.rows.back().step))
+      refuse("step " + r.step + " after step " + file_.rows.back().step, "steps that rise within a sequence");
+  }
+
+  /// Decimal or hexadecimal: both rise alike.
+  [[nodiscard]] std::uint64_t step_of(const std::string& text) const {
+    std::uint64_t step = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), step, 16);
+    if (error != std::errc{} || end != text.data() + text.size())
+      throw InputError(path_ + ": row " + std::to_string(file_.rows.size()) + ": column step", "\"" + text + "\"", "a number");
+    return step;
   }
 
   std::string path_;
   std::ifstream in_;
   std::vector<Column> columns_;
   std::size_t a_ = 0, b_ = 0;
+  std::set<std::string> seen_;  ///< sequences
   VectorFile file_;
 };
 

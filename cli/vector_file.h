@@ -18,10 +18,12 @@ struct VectorRow {
 struct VectorFile {
   std::vector<VectorRow> rows;
   std::vector<std::string> unknown_columns;
+  std::string datapath_digest;  ///< "sha256:..." of the datapath that made the file, where a comment says so
   bool has_acc_in = false, has_acc_out = false, has_product = false, has_flags = false;
 };
 
-/// Reads the whole file. InputError names file, row and column: no header, a missing column, a row of another length.
+/// Reads the whole file. InputError names file, row and column: no header, a missing column, a row of another length, rows out of sequence:
+/// `step` does not rise within a `seq`, or a `seq` comes again after another.
 VectorFile read_vectors(const std::string& path);
 
 }  // namespace accsim::cli

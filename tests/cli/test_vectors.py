@@ -163,6 +163,36 @@ def _(folder):
         equal(accsim("check", "--acc", "int16_wrap", "--vectors", path).out, "300 of 300 rows match\n")
 
 
+@case("a file made for another datapath is checked with a warning")
+def _(folder):
+    path, _ = write(folder, "--acc", "int16_wrap", "--count", "40", "--class", "random")
+    result = accsim("check", "--acc", "int16_wrap", "--vectors", path)
+    expect(result.status == 0 and result.err == "", result)
+    result = accsim("check", "--acc", "int16_saturate", "--vectors", path)
+    expect("another datapath" in result.err, result)
+
+
+@case("rows out of sequence are refused with their row")
+def _(folder):
+    path, lines = write(folder, "--acc", "int16_wrap", "--count", "48", "--steps", "24")
+    first = [i for i, line in enumerate(lines) if not line.startswith("#")][1]
+    for swap, words in (((2, 3), ("row 3", "step 2 after step 3")), ((3, 30), ("row", "again after seq"))):
+        text = list(lines)
+        i, j = (first + n for n in swap)
+        text[i], text[j] = text[j], text[i]
+        text = [line for line in text if not line.startswith("# sequences")]
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(text) + "\n")
+        result = accsim("check", "--acc", "int16_wrap", "--vectors", path)
+        equal(result.status, 3, str(result))
+        for word in words:
+            expect(word in result.err, word, result)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines).replace(",0,1\n", ",0,one\n") + "\n")
+    result = accsim("check", "--acc", "int16_wrap", "--vectors", path)
+    expect(result.status == 3 and "column step" in result.err and "one" in result.err, result)
+
+
 @case("what cannot be written is refused, and no file is left behind")
 def _(folder):
     out = os.path.join(folder, "none.csv")
