@@ -83,31 +83,45 @@ def adder_tree(rows, seed, terms=9, digits=8):
     return words
 
 
+class SerialParallel:
+    """v = 2w + x Y / 4 in two words; 1 where the estimate in quarters is at least 2, -1 where at most -3, from the third digit on."""
+
+    def __init__(self, y, bits):
+        self.y, self.fraction, self.cycle = y, bits + 2, 0
+        self.mask = (1 << (self.fraction + 2)) - 1
+        self.s = self.c = 0
+
+    def clock(self, digit):
+        row = (digit * self.y) & self.mask
+        s, c = (self.s << 1) & self.mask, (self.c << 1) & self.mask
+        s, c = s ^ c ^ row, (((s & c) | (s & row) | (c & row)) << 1) & self.mask
+        quarters = ((s >> (self.fraction - 2)) + (c >> (self.fraction - 2))) & 15
+        quarters -= 16 if quarters >= 8 else 0
+        z = 0
+        if self.cycle >= 2:
+            z = 1 if quarters >= 2 else -1 if quarters <= -3 else 0
+            low = (1 << (self.fraction - 2)) - 1
+            s, c = ((quarters - 4 * z) & 15) << (self.fraction - 2) | (s & low), c & low
+        self.s, self.c = s, c
+        self.cycle += 1
+        return z
+
+
 def multiplier(rows, seed, bits=8, digits=8):
     """{start, x_plus, x_minus, y}, {z_plus, z_minus}: vectors of `digits` digits, run until the product is exact, or cut short."""
     rng = random.Random(seed)
-    fraction = bits + 2
-    mask = (1 << (fraction + 2)) - 1
     words, registered, number = [], (0, 0), 0
     while len(words) < rows:
         kind = number % 5
         y = {0: -(1 << (bits - 1)), 1: (1 << (bits - 1)) - 1}.get(kind, rng.randrange(-(1 << (bits - 1)), 1 << (bits - 1)))
         x = [rng.choice((-1, 0, 1)) for _ in range(digits)] if kind > 1 else [rng.choice((-1, 1))] * digits
         length = digits + bits + 2 if kind != 4 else rng.randrange(1, digits + bits)
-        s = c = 0
+        unit = SerialParallel(y, bits)
         z = []
         for cycle in range(length):
             digit = x[cycle] if cycle < digits else 0
-            row = (digit * y) & mask
-            s, c = (s << 1) & mask, (c << 1) & mask
-            s, c = s ^ c ^ row, (((s & c) | (s & row) | (c & row)) << 1) & mask
-            quarters = ((s >> (fraction - 2)) + (c >> (fraction - 2))) & 15
-            quarters -= 16 if quarters >= 8 else 0
-            new = 0
+            new = unit.clock(digit)
             if cycle >= 2:
-                new = 1 if quarters >= 2 else -1 if quarters <= -3 else 0
-                low = (1 << (fraction - 2)) - 1
-                s, c = ((quarters - 4 * new) & 15) << (fraction - 2) | (s & low), c & low
                 z.append(new)
             wires = {1: (1, 0), -1: (0, 1), 0: (0, 0)}[digit] if digit or rng.random() < 0.7 else (1, 1)
             words.append("%04x" % ((cycle == 0) << 12 | wires[0] << 11 | wires[1] << 10 | (y & 0xff) << 2 | registered[0] << 1 | registered[1]))

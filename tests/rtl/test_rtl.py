@@ -130,6 +130,20 @@ def cycle_by_cycle(simulator, folder, rows_limit):
             expect("cycle " in output and stage in output and ", 0 wrong" not in output, unit, bug, output)
 
 
+@case("the models of the online units give worked examples digit by digit")
+def _(folder):
+    # 121/256 + 91/256 = 53/64, from the adder's equations by hand.
+    x, y = (1, 0, -1, 1, 1, 0, 1, -1, 0, 0), (0, 1, 1, -1, 1, 1, -1, 1, 0, 0)
+    adder, z = cycle_files.OnlineAdder(), []
+    for pair in zip(x, y):
+        adder.clock(*({1: (1, 0), -1: (0, 1), 0: (0, 0)}[d] for d in pair))
+        z.append(adder.z[0] - adder.z[1])
+    equal(z, [0, 1, -1, 1, 0, 1, 1, -1, 0, 0])
+    # 185/256 * 77/256, the first eight digits.
+    multiplier = cycle_files.SerialParallel(77, 8)
+    equal([multiplier.clock(d) for d in (1, 1, 0, -1, 1, 0, 1, -1, 0, 0)], [0, 0, 0, 1, 0, -1, 1, 0, 0, 0])
+
+
 @case("online adders and multipliers give every digit in its cycle, the array every sum, and planted bugs are named with cycle and stage (Verilator)")
 def _(folder):
     cycle_by_cycle(verilated(), folder, 100000)
