@@ -15,7 +15,7 @@ namespace {
 
 constexpr int most_fraction_bits = 23, most_exponent_bits = 8, least_exponent_bits = 2;
 
-std::size_t statistic(sim::StatisticGroup group, std::string_view name) {
+std::size_t statistic_index(sim::StatisticGroup group, std::string_view name) {
   const auto rows = sim::statistic_rows();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].group == group && rows[i].name == name) return i;
@@ -23,7 +23,7 @@ std::size_t statistic(sim::StatisticGroup group, std::string_view name) {
   throw std::logic_error("no statistic " + std::string(name));
 }
 
-std::optional<double> number(const sim::StatisticValue& value) {
+std::optional<double> double_of(const sim::StatisticValue& value) {
   if (const double* x = std::get_if<double>(&value)) return *x;
   return std::nullopt;
 }
@@ -67,11 +67,11 @@ class PassSearch {
     row.outputs = pass_.lowering->m * pass_.lowering->n * pass_.lowering->batch;
     row.sampled = sample_.m * sample_.n * sample_.batch;
     const sim::LayerResult widest = run(datapath(most_exponent_bits, most_fraction_bits, 1));
-    row.max_abs_partial = number(widest.statistics[statistic(sim::StatisticGroup::range, "max_abs_partial")]).value_or(0);
+    row.max_abs_partial = double_of(widest.statistics[statistic_index(sim::StatisticGroup::range, "max_abs_partial")]).value_or(0);
     if (options_.floor_db) {
       row.target_db = options_.floor_db;
     } else {
-      const auto exact_db = number(widest.statistics[statistic(sim::StatisticGroup::quantization, "sqnr_db")]);
+      const auto exact_db = double_of(widest.statistics[statistic_index(sim::StatisticGroup::quantization, "sqnr_db")]);
       if (exact_db && std::isinf(*exact_db))
         throw InputError("layer \"" + row.name + "\", pass " + row.pass,
                          "operands that lose nothing as " + options_.in_a + " and " + options_.in_b + ": an exact sum has an infinite SNDR",
@@ -108,9 +108,9 @@ class PassSearch {
   /// It passes if the SNDR is kept and no output is infinite or NaN that a wide accumulator would not have.
   [[nodiscard]] Trial trial(int exponent_bits, int fraction_bits, std::int64_t chunk) const {
     const sim::LayerResult result = run(datapath(exponent_bits, fraction_bits, chunk));
-    const auto& at = options_.floor_db ? result.statistics[statistic(sim::StatisticGroup::error, "sndr_db")]
-                                       : result.statistics[statistic(sim::StatisticGroup::total, "sndr_db")];
-    Trial t{.db = number(at)};
+    const auto& at = options_.floor_db ? result.statistics[statistic_index(sim::StatisticGroup::error, "sndr_db")]
+                                       : result.statistics[statistic_index(sim::StatisticGroup::total, "sndr_db")];
+    Trial t{.db = double_of(at)};
     t.passes = t.db && *t.db >= target_db_ && result.events[sim::Event::sum_overflow] == 0;
     return t;
   }

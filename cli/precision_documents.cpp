@@ -14,9 +14,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string db_text(const std::optional<double>& db) { return db ? fmt::format("{:.2f}", *db) : "-"; }
-std::string percent(double share) { return fmt::format("{:.3g} %", 100 * share); }
+std::string share_text(double share) { return fmt::format("{:.3g} %", 100 * share); }
 
-Json number(const std::optional<double>& x) {
+Json json_db(const std::optional<double>& x) {
   if (!x || std::isnan(*x)) return nullptr;
   if (std::isinf(*x)) return *x > 0 ? "inf" : "-inf";
   return *x;
@@ -36,7 +36,7 @@ TensorFit worst(const TensorAssignment& tensor, bool less) {
   return all;
 }
 
-Json fit_json(const TensorFit& fit) { return {{"sndr_db", number(fit.sndr_db)}, {"clipped", fit.clipped}, {"zeroed", fit.zeroed}}; }
+Json fit_json(const TensorFit& fit) { return {{"sndr_db", json_db(fit.sndr_db)}, {"clipped", fit.clipped}, {"zeroed", fit.zeroed}}; }
 
 Json tensor_json(const TensorAssignment& tensor) {
   Json j = {{"tensor", tensor.tensor}};
@@ -59,7 +59,7 @@ Json tensor_json(const TensorAssignment& tensor) {
 }
 
 std::string csv_number(const std::optional<double>& x) {
-  const Json j = number(x);
+  const Json j = json_db(x);
   return j.is_null() ? "" : j.is_string() ? j.get<std::string>() : j.dump();
 }
 
@@ -81,7 +81,7 @@ void write_assignment_table(std::ostream& out, const Assignment& assignment) {
       out << fmt::format("{} {:18} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8} {:>8}\n", fitted(layer.name, 16), t.tensor,
                          fmt::format("{}2^{}", t.format->is_signed ? "±" : "", t.format->range_exponent),
                          fmt::format("2^{}", t.format->step_exponent()), t.format->bits, db_text(assigned.sndr_db), db_text(less.sndr_db),
-                         percent(assigned.clipped), t.format->bits > 1 ? percent(less.clipped) : "-");
+                         share_text(assigned.clipped), t.format->bits > 1 ? share_text(less.clipped) : "-");
     }
   }
   out << fmt::format("\n{:16} {:>6} {:>18} {:>18} {:>18}\n", "layer", "step", "fprop SNDR dB, -1", "dgrad", "wgrad");
@@ -109,15 +109,15 @@ void write_assignment_json(std::ostream& out, const Assignment& assignment, cons
     for (const PassReplay& r : layer.passes)
       passes.push_back({{"training_step", step_json(r.step)},
                         {"pass", r.pass},
-                        {"sndr_db", number(r.assigned_db)},
-                        {"one_bit_less_sndr_db", number(r.less_db)}});
+                        {"sndr_db", json_db(r.assigned_db)},
+                        {"one_bit_less_sndr_db", json_db(r.less_db)}});
     layers.push_back({{"name", layer.name},
                       {"op", layer.op},
                       {"training_steps", steps},
-                      {"sigma_grad_output_max", number(layer.activation_gradient_sigma)},
-                      {"sigma_grad_weight_max", number(layer.weight_gradient_sigma_max)},
-                      {"sigma_grad_weight_min", number(layer.weight_gradient_sigma_min)},
-                      {"lambda_max", number(layer.lambda_max)},
+                      {"sigma_grad_output_max", json_db(layer.activation_gradient_sigma)},
+                      {"sigma_grad_weight_max", json_db(layer.weight_gradient_sigma_max)},
+                      {"sigma_grad_weight_min", json_db(layer.weight_gradient_sigma_min)},
+                      {"lambda_max", json_db(layer.lambda_max)},
                       {"lambda_max_source", !layer.lambda_max ? Json(nullptr) : Json(layer.lambda_measured ? "trace" : "gains file")},
                       {"tensors", tensors},
                       {"passes", passes}});

@@ -16,13 +16,13 @@ using sim::FixedPoint;
 using sim::Pass;
 using traces::LayerInfo;
 
-sim::QuantizedOperand quantize(const sim::Tensor& tensor, const FixedPoint& format, bool clamp_below, sim::QuantizationCounts& counts) {
+sim::QuantizedOperand at_precision(const sim::Tensor& tensor, const FixedPoint& format, bool clamp_below, sim::QuantizationCounts& counts) {
   return sim::quantize_role(tensor, sim::fixed_point_quantizer(format, clamp_below), {}, counts);
 }
 
 std::vector<double> quantized_values(const sim::Tensor& tensor, const FixedPoint& format, bool clamp_below,
                                      sim::QuantizationCounts& counts) {
-  const sim::QuantizedOperand q = quantize(tensor, format, clamp_below, counts);
+  const sim::QuantizedOperand q = at_precision(tensor, format, clamp_below, counts);
   const sim::Values& values = q.changed ? q.values : tensor.values;
   std::vector<double> numbers(static_cast<std::size_t>(values.size()));
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = values.number(static_cast<std::int64_t>(i)) * q.scale;
@@ -152,8 +152,8 @@ class Replayer {
     if (!format_a || !format_b) return;
     const auto at = [&](const FixedPoint& of_a, const FixedPoint& of_b) {
       sim::QuantizationCounts counts;
-      const sim::QuantizedOperand quantized_a = quantize(a, of_a, options_.clamp_below, counts);
-      const sim::QuantizedOperand quantized_b = quantize(b, of_b, options_.clamp_below, counts);
+      const sim::QuantizedOperand quantized_a = at_precision(a, of_a, options_.clamp_below, counts);
+      const sim::QuantizedOperand quantized_b = at_precision(b, of_b, options_.clamp_below, counts);
       sim::Datapath datapath = datapath_;
       datapath.a = sim::fixed_point_quantizer(of_a, options_.clamp_below).operand;
       datapath.b = sim::fixed_point_quantizer(of_b, options_.clamp_below).operand;
