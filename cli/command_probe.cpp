@@ -64,10 +64,7 @@ class Probing {
 
  private:
   static sim::Datapath checked(sim::Datapath datapath) {
-    if (!datapath.a.format || !datapath.b.format) {
-      throw UsageError("datapath \"" + datapath.name +
-                       "\" takes operands as traced or in blocks, which have no codes of their own; give --in or --in-a and --in-b");
-    }
+    require_operand_codes(datapath);
     return datapath;
   }
 
