@@ -168,7 +168,8 @@ class CycleCheck {
       const Code found = value(row, signal.column, signal.format);
       if (found == expected[i].value) continue;
       if (wrong.empty()) stage_ = signal.scope.empty() ? signal.name : signal.scope[0] + " " + signal.scope[1];
-      wrong.push_back(signal.column + ": expected " + text(expected[i].value, signal.format) + ", found " + text(found, signal.format));
+      wrong.push_back(signal.column + ": expected " + text(found, signal.format) + " in the file, found " +
+                      text(expected[i].value, signal.format));
     }
     return wrong;
   }

@@ -28,7 +28,8 @@ Block loop_block(Block block) {
 
 ClockedUnit::ClockedUnit(const Datapath& datapath, std::int64_t terms)
     : datapath_(cut_for_rows(datapath)),
-      model_(datapath),
+      models_(datapath),
+      model_(models_.plain()),
       block_(schedule_of(datapath_, terms).blocks.back()),
       terms_(terms),
       interleaved_(block_.shape == BlockShape::interleaved),
@@ -42,6 +43,9 @@ ClockedUnit::ClockedUnit(const Datapath& datapath, std::int64_t terms)
                        "rows of one issue: a term, or the `terms` of a level that takes several at a time");
     if (model_.has_accumulator()) interval_ = std::max(interval_, block.interval);
   }
+  if (interleaved_ && model_.in_format() != model_.out_format())
+    throw InputError("accumulator: format", model_.out_format().name + " behind interleaved sums of " + model_.in_format().name,
+                     "one format for both");
   add_stages(before_, "input", timing.input, false);
   add_stages(before_, "product", timing.multiplier, false);
   for (std::size_t i = 0; i + 1 < schedule.blocks.size(); ++i)
@@ -74,7 +78,7 @@ void ClockedUnit::reset() {
   sum_flags_ = 0;
   pause_ = 0;
   combining_ = false;
-  model_.reset_generators();
+  models_.reset_generators();
 }
 
 const ClockedUnit::Item& ClockedUnit::result() const {
@@ -121,7 +125,7 @@ void ClockedUnit::add(Item& item) {
   const IssueResult r = model_.run(issue);
   item.code = r.accumulator;
   item.flags = r.flags;
-  accumulator_ = r.accumulator;
+  accumulator_ = models_.fed_back(r.accumulator);
 }
 
 void ClockedUnit::clock(const UnitInputs& inputs) {

@@ -90,7 +90,8 @@ class ClockedUnit {
   void reset();
 
   Datapath datapath_;
-  IssueModel model_;
+  IssueModels models_;
+  IssueModel& model_;
   Block block_;  ///< of the accumulator
   std::int64_t terms_ = 1;
   std::int64_t interval_ = 1;

@@ -251,7 +251,7 @@ def _(folder):
             late[i][column] = rows[i - 1][column]
     result = check(folder, late, *options, header=["cycle", "in_valid", "a", "b", "out_valid", "acc", "flags"])
     equal(result.status, 1)
-    expect("first wrong cycle 4, stage out_valid" in result.out and "out_valid: expected 1, found 0" in result.out, result)
+    expect("first wrong cycle 4, stage out_valid" in result.out and "out_valid: expected 0 in the file, found 1" in result.out, result)
     flags = [dict(r) for r in rows]
     flagged = next(r for r in flags if r["out_valid"] == "1" and r["flags"] == "01")
     flagged["flags"] = "00"
