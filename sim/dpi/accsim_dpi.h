@@ -25,7 +25,7 @@ int accsim_version(void);
 
 /* `version`: ACCSIM_DPI_VERSION of the caller. `datapath`: a built-in name, a TOML file, a format, or the text of a TOML file (it has a
  * line break). `options`: as on the command line, for example "--in fp16 --set reduction.0.format=e5m10"; also --latency N, the registers
- * from the operands to the result (1), and --product-latency N, to the product (1). Null: see accsim_last_error(NULL). */
+ * from the operands to the result, and --product-latency N, to the product (those of [timing], or 1). Null: see accsim_last_error(NULL). */
 void* accsim_create(int version, const char* datapath, const char* options);
 void accsim_destroy(void* unit);
 /* The message of the last call that failed, of this unit or (null) in this thread without one; valid until the next call. */

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "formats/error.h"
@@ -62,9 +63,18 @@ int number(const std::string& option, const std::string& text) {
   return value;
 }
 
+/// The registers that `[timing]` gives an issue of the innermost level; one where there is none.
+accsim::sim::IssueLatency latency_of(const accsim::sim::Datapath& datapath) {
+  if (!datapath.timing) return {};
+  const accsim::sim::Timing& t = *datapath.timing;
+  const int product = t.input + t.multiplier;
+  return {.result = std::max(1, product + t.adder_of(0) + t.output), .product = std::max(1, product)};
+}
+
 std::unique_ptr<Unit> make_unit(const std::string& datapath, const std::string& options) {
   accsim::sim::DatapathOverrides o;
-  accsim::sim::IssueLatency latency;
+  std::optional<int> result_latency;
+  std::optional<int> product_latency;
   std::istringstream words(options);
   std::string name;
   while (words >> name) {
@@ -83,15 +93,18 @@ std::unique_ptr<Unit> make_unit(const std::string& datapath, const std::string& 
     else if (name == "--overflow") o.overflow = value;
     else if (name == "--chunk") o.chunk = number(name, value);
     else if (name == "--set") o.set.push_back(value);
-    else if (name == "--latency") latency.result = number(name, value);
-    else if (name == "--product-latency") latency.product = number(name, value);
+    else if (name == "--latency") result_latency = number(name, value);
+    else if (name == "--product-latency") product_latency = number(name, value);
     else
       throw InputError("options", "\"" + name + "\"",
                        "--in, --in-a, --in-b, --product, --rounding, --overflow, --chunk, --set, --latency, --product-latency");
   }
   const bool is_text = datapath.find('\n') != std::string::npos;
-  return std::make_unique<Unit>(is_text ? accsim::sim::parse_datapath(datapath, "datapath", o) : accsim::sim::find_datapath(datapath, o),
-                                latency);
+  const accsim::sim::Datapath d = is_text ? accsim::sim::parse_datapath(datapath, "datapath", o) : accsim::sim::find_datapath(datapath, o);
+  accsim::sim::IssueLatency latency = latency_of(d);
+  latency.result = result_latency.value_or(latency.result);
+  latency.product = product_latency.value_or(std::min(latency.product, latency.result));
+  return std::make_unique<Unit>(d, latency);
 }
 
 Code checked(Code code, const Format& format, const char* what) {

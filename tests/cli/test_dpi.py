@@ -121,6 +121,26 @@ def _(folder):
     lib.accsim_destroy(handle)
 
 
+@case("without --latency the registers are those of [timing], as accsim wave has them")
+def _(folder):
+    timing = "--set timing.input=1 --set timing.multiplier=2 --set timing.adder=1"
+    path, waves = os.path.join(folder, "v.csv"), os.path.join(folder, "w.csv")
+    done(accsim("vectors", "--acc", "fp12", "--in", "lba_fp12", "--count", "60", "--steps", "60", "--output", path))
+    done(accsim("wave", "--acc", "fp12", "--in", "lba_fp12", *timing.split(), "--vectors", path, "--output", waves))
+    with open(path, encoding="utf-8") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    with open(waves, encoding="utf-8") as file:
+        cycles = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    handle = create("fp12", "--in lba_fp12 " + timing)
+    expect(handle, message(None))
+    for cycle, row in enumerate(rows[:40]):
+        valid = lib.accsim_clock(handle, 0, 1, row["step"] == "0", int(row["a"], 16), int(row["b"], 16))
+        equal(str(valid), cycles[cycle + 1]["out_valid"], cycle)  # accsim wave samples before the next edge
+        if valid:
+            equal(lib.accsim_check(handle, b"acc", int(cycles[cycle + 1]["acc"], 16)), 1, cycle)
+    lib.accsim_destroy(handle)
+
+
 @case("a datapath is also taken as the text of its TOML")
 def _(folder):
     toml = done(accsim("show", "int8_int32")).out
