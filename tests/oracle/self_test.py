@@ -229,6 +229,9 @@ class Given:
         x = self.numbers[i]
         return x if is_special(x) else (x.numerator, x.denominator.bit_length() - 1)
 
+    def row(self, indices):
+        return [self.element(i) for i in indices]
+
 
 def reduce(levels, a, b=None, product='exact', **more):
     b = b or [1] * len(a)
