@@ -66,7 +66,7 @@ BasicExact<U> Rounder::lost_nan() const {
 
 template <class U>
 BasicExact<U> Rounder::overflowed(const BasicExact<U>& rounded) const {
-  const BasicExact<U> end = as_exact<U>(rounded.negative ? limits_.min_finite : limits_.max_finite);
+  BasicExact<U> end = as_exact<U>(rounded.negative ? limits_.min_finite : limits_.max_finite);
   switch (overflow_) {
     case Overflow::saturate:
     case Overflow::propagate:
