@@ -335,7 +335,8 @@ class TileRun {
     const FloatPlan& plan = lanes.proof().plan;
     const bool keeps_negative_zero = plan.level[plan.levels - 1].rounding.keeps_negative_zero;
     bool unknown = false;
-    for (std::int64_t r = row; r < std::min(last_row, tile_.rows); ++r) {
+    const std::int64_t last = std::min({last_row, tile_.rows, row + lanes.lanes().rows});
+    for (std::int64_t r = row; r < last; ++r) {
       double* out = result_.numbers.data() + r * tile_.columns + g.first;
       lanes.results(r - row, g, out);
       for (std::int64_t c = 0; c < g.columns; ++c) {
