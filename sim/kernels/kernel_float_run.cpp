@@ -307,7 +307,7 @@ class TileRun {
         FloatBlock block = general_->block(g, row, rows);
         general_->lanes().run(general_->proof().plan, block);
         add_events(block);
-        keep(*general_, g, row, last_row, true);
+        keep(*general_, g, row, std::min(last_row, row + rows), true);
         ran_.push_back({g, row, rows, block.largest, nullptr});
       }
     }
@@ -320,7 +320,7 @@ class TileRun {
       for (std::int64_t row = first_row; row < last_row; row += rows) {
         FloatBlock block = general_->block(g, row, rows);
         general_->lanes().run(general_->proof().plan, block);
-        keep(*general_, g, row, last_row, true);
+        keep(*general_, g, row, std::min(last_row, row + rows), true);
       }
     });
   }
@@ -335,8 +335,7 @@ class TileRun {
     const FloatPlan& plan = lanes.proof().plan;
     const bool keeps_negative_zero = plan.level[plan.levels - 1].rounding.keeps_negative_zero;
     bool unknown = false;
-    const std::int64_t last = std::min({last_row, tile_.rows, row + lanes.lanes().rows});
-    for (std::int64_t r = row; r < last; ++r) {
+    for (std::int64_t r = row; r < std::min(last_row, tile_.rows); ++r) {
       double* out = result_.numbers.data() + r * tile_.columns + g.first;
       lanes.results(r - row, g, out);
       for (std::int64_t c = 0; c < g.columns; ++c) {
