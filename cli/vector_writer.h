@@ -19,7 +19,7 @@ struct GoldenRow {
   std::string rm;  ///< empty: the datapath's own roundings
   bool subtract = false;
   std::int64_t seq = 0, step = 0;
-  std::string_view kind;  ///< class of stimulus, or the traced layer's name
+  std::string kind;  ///< class of stimulus, or the traced layer's name
   sim::IssueResult result;
 };
 
