@@ -215,19 +215,46 @@ def chain(folder):
         check_chain(trace_path(name), "--pass", "all")
 
 
-@case("an accumulator of the range bound's width never overflows, one bit less than observed does, however it overflows")
+def overflows(path, layers, width, overflow):
+    """{(layer, pass): outputs with an overflow} of these layers in an accumulator of this width."""
+    selection = [x for name in sorted({name for name, _ in layers}) for x in ("--layer", name)]
+    rows = report("--acc", "int%d" % width, "--in", "int8", "--overflow", overflow, "--trace", path, "--pass", "all", *selection)["layers"]
+    return {(row["name"], row["pass"]): row["events"]["outputs_overflowed"] for row in rows}
+
+
+def check_widths(path, *selection):
+    """Each layer and pass at its range bound, at the observed width and at one bit less. int8 products of these layers ask for 2 to 64 bits,
+    so that all three widths exist but for a layer of zeros, whose one observed bit has none below. Returns how many had all."""
+    wanted = {}
+    whole = 0
+    for layer in check_chain(path, "--pass", "all", *selection):
+        bits, key = layer["bits"], (layer["name"], layer["pass"])
+        expect(bits["range_bound"] <= 64, key, bits)
+        for width in (bits["range_bound"], bits["observed"], bits["observed"] - 1):
+            if width >= 1:
+                wanted.setdefault(width, {})[key] = width < bits["observed"]
+        whole += bits["observed"] > 1
+    for width, layers in sorted(wanted.items()):
+        for overflow in ("wrap", "saturate"):
+            found = overflows(path, layers, width, overflow)
+            for key, overflowing in layers.items():
+                equal(found[key] > 0, overflowing, "%s %s: overflows at %d bits, %s" % (path, key, width, overflow))
+    return whole
+
+
+@case("an accumulator of the range bound's width never overflows, nor does one of the observed width; one bit less does, however it overflows")
 def at_the_bound(folder):
-    paths = [(sample, [])]
-    if trace_path("ppocrv4_cls.h5"):
-        paths.append((trace_path("ppocrv4_cls.h5"), ["--layer", "019*", "--layer", "053*"]))
-    for path, selection in paths:
-        for layer in check_chain(path, *selection):
-            bits, name = layer["bits"], layer["name"]
-            for overflow in ("wrap", "saturate"):
-                run = lambda w: report("--acc", "int%d" % w, "--in", "int8", "--overflow", overflow, "--trace", path, "--layer", name)["layers"][0]["events"]
-                equal(run(bits["range_bound"])["outputs_overflowed"], 0, name)
-                equal(run(bits["observed"])["sum_overflow"], 0, name)
-                expect(run(bits["observed"] - 1)["outputs_overflowed"] > 0, name, bits)
+    equal(check_widths(sample), 1)
+    # Zeros: one observed bit, and none less. A sum of 1: two bits, and int1 holds no 1.
+    zeros = integers(folder + "/z.h5", [[0, 0]], [[3, -2]], a_attributes={"scale": 0.5})
+    equal(check_widths(zeros), 0)
+    equal(check_widths(integers(folder + "/one.h5", [[1, 0]], [[1, -1]])), 1)
+    if os.environ.get("ACCSIM_ALL_TRACES"):
+        counts = {name: check_widths(trace_path(name)) for name in TRACES}
+        equal(counts, {"digits_fixture.h5": 18, "ppocrv4_cls.h5": 54, "mnist_cnn_train.h5": 54, "mnist_fp8_codes.h5": 18, "use_lite_transformer.h5": 14})
+    else:
+        equal(check_widths(trace_path("digits_fixture.h5"), "--layer", "step_000001/*"), 9)
+        equal(check_widths(trace_path("ppocrv4_cls.h5"), "--layer", "019*", "--layer", "053*"), 2)
 
 
 if __name__ == "__main__":
