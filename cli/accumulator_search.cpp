@@ -181,6 +181,11 @@ class PassSearch {
 
 std::vector<AccumulatorRow> search_accumulators(const traces::TraceFile& trace, const std::vector<Job>& jobs,
                                                 const AccumulatorOptions& options) {
+  formats::RoundingSpec rounding;
+  formats::parse_rounding(options.rounding, rounding);
+  if (rounding.stochastic.lfsr && rounding.stochastic.lfsr->share == formats::LfsrShare::array)
+    throw InputError("--rounding", "share=array, whose random bits depend on every output before",
+                     "share=pe or rng=philox: a sample of the outputs is computed");
   for (const Job& job : jobs) trace.check(*job.layer, job.pass);
   std::vector<AccumulatorRow> rows;
   for (const Job& job : jobs) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <optional>
 
@@ -259,12 +260,14 @@ class LayerRun {
     result.macs = result.outputs * lowering_.k;
     const bool no_codes = formats::underflow_of(datapath_.result_rounding(), datapath_.result_format()) == formats::Underflow::none;
     result.code_words = no_codes ? 0 : code_bits(datapath_.result_format()) > 64 ? 2 : 1;
-    const auto outputs = static_cast<std::size_t>(result.outputs);
+    std::size_t outputs = 1;  // more than those of a sample
+    for (const std::int64_t extent : lowering_.output_shape) outputs *= static_cast<std::size_t>(extent);
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
     if (options_.keep_output) {
-      result.output.resize(outputs);
+      result.output.resize(outputs, none);
       result.output_code.resize(outputs * static_cast<std::size_t>(result.code_words));
     }
-    if (options_.keep_reference) result.reference.resize(outputs);
+    if (options_.keep_reference) result.reference.resize(outputs, none);
   }
 
   /// Exponent of the smallest normal of what the datapath takes; fixed point has none.

@@ -375,6 +375,38 @@ def sampled(folder):
     equal(row["sampled_outputs"], 3)
 
 
+@case("a sampled output has the random bits that it has in a whole run, in every pass")
+def sampled_random(folder):
+    trace = sums(folder + "/t.h5")
+    with h5py.File(trace, "a") as file:
+        rng = np.random.default_rng(6)
+        file["fc/grad_output"] = (rng.integers(-32, 33, (9, 4)) / 32).astype(np.float32)
+        data = {key: file["fc/" + key][...].astype(np.float64) for key in ("input", "weight", "grad_output")}
+    exact = {
+        "fprop": data["input"] @ data["weight"].T,
+        "dgrad": data["grad_output"] @ data["weight"],
+        "wgrad": data["grad_output"].T @ data["input"],
+    }
+    for seed in (0, 5):
+        options = ("--rounding", "sr:bits=7", "--seed", seed)
+        document = assigned(trace, "--accumulator", "--floor", 25, "--in", "as_traced", "--chunk", 1, "--outputs", 150, *options)
+        equal([(row["pass"], row["sampled_outputs"]) for row in document["layers"]], [("fprop", 36), ("dgrad", 150), ("wgrad", 150)])
+        document = assigned(trace, "--accumulator", "--floor", 25, "--in", "as_traced", "--chunk", 1, "--outputs", 12, *options)
+        for row in document["layers"]:
+            (width,) = row["accumulators"]
+            acc = "e%dm%d" % (width["exponent_bits"], width["fraction_bits"])
+            done(accsim("run", "--acc", acc, *options, "--trace", trace, "--pass", row["pass"], "--out", folder + "/o.h5", "--quiet"))
+            with h5py.File(folder + "/o.h5") as results:
+                found = results["fc" if row["pass"] == "fprop" else "fc/" + row["pass"]]["output"][...]
+            m, n = found.shape
+            columns = min(n, 12)
+            rows = min(m, 12 // columns)
+            at = np.ix_([r * m // rows for r in range(rows)], [c * n // columns for c in range(columns)])
+            equal(row["sampled_outputs"], rows * columns)
+            wanted = sndr(exact[row["pass"]][at], found[at])
+            expect(math.isclose(width["sndr_db"], wanted, rel_tol=1e-9), row["pass"], width, wanted)
+
+
 @case("the closed form stands beside the measured width, by the numbers that the recalled formula has, and says that it is unverified")
 def closed_form(folder):
     for k, plain, chunked in ((147, 5, None), (576, 7, 6), (1152, 7, 6), (2304, 8, 7)):
@@ -395,6 +427,8 @@ def bad_searches(folder):
     refused(trace, "--accumulator", "--in", "e5m99", says=("e5m99",))
     refused(trace, "--accumulator", "--within", "-1", says=("--within",))
     refused(trace, "--accumulator", "--layer", "x", says=("x",))
+    shared = "sr:bits=4,rng=lfsr:width=8,mask=0xB8,seed=1,form=galois,step=right,share=array"
+    refused(trace, "--accumulator", "--rounding", shared, says=("--rounding", "share=array", "share=pe"))
     refused(trace, "--accumulator", "--outputs", "0", status=2)
     refused(trace, "--within", "1", status=2)
 
