@@ -49,7 +49,9 @@ void add_datapath_options(CLI::App& command, DatapathOptions& options, bool posi
 /// Throws UsageError where an operand is taken as traced or in blocks, which have no codes.
 void require_operand_codes(const sim::Datapath& datapath);
 
-/// -v, -q: how much is logged to standard error.
+/// -q: only errors are logged. `quiet` outlives the command line's parsing.
+void add_quiet_option(CLI::App& command, bool& quiet);
+/// -v: more is logged to standard error.
 void add_log_options(CLI::App& command);
 
 /// An example for --help.

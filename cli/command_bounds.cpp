@@ -1,6 +1,5 @@
 // accsim bounds: the accumulator widths that are guaranteed and observed, layer by layer and channel by channel.
 #include <omp.h>
-#include <spdlog/spdlog.h>
 
 #include <iostream>
 #include <memory>
@@ -85,13 +84,7 @@ void add_bounds(CLI::App& app, Action& action) {
   command->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
   command->add_option("--json", options->json, "Write the report as JSON, channels included; - for standard output");
   command->add_option("--csv", options->csv, "Write the rows as CSV; - for standard output");
-  command->add_flag_callback(
-      "-q,--quiet",
-      [options] {
-        options->quiet = true;
-        spdlog::set_level(spdlog::level::err);
-      },
-      "No table, no progress, only errors");
+  add_quiet_option(*command, options->quiet);
   add_log_options(*command);
   command->callback([options, &action] { action = [options] { return bounds(*options); }; });
 }

@@ -293,13 +293,7 @@ void add_run(CLI::App& app, Action& action) {
       ->delimiter(',')
       ->check(CLI::IsMember({"output", "reference"}))
       ->allow_extra_args(false);
-  run->add_flag_callback(
-      "-q,--quiet",
-      [options] {
-        options->quiet = true;
-        spdlog::set_level(spdlog::level::err);
-      },
-      "No table, no progress, only errors");
+  add_quiet_option(*run, options->quiet);
   run->add_option_function<std::string>(
          "--progress",
          [options](const std::string& mode) {

@@ -1,6 +1,5 @@
 // accsim sweep: one datapath with some of its keys varied, all variants over the same layers.
 #include <omp.h>
-#include <spdlog/spdlog.h>
 
 #include <iostream>
 #include <memory>
@@ -193,13 +192,7 @@ void add_sweep(CLI::App& app, Action& action) {
   sweep->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
   sweep->add_option("--json", options->json, "Write the documents of all runs as JSON; - for standard output");
   sweep->add_option("--csv", options->csv, "Write a row a layer and run as CSV; - for standard output");
-  sweep->add_flag_callback(
-      "-q,--quiet",
-      [options] {
-        options->quiet = true;
-        spdlog::set_level(spdlog::level::err);
-      },
-      "No table, no progress, only errors");
+  add_quiet_option(*sweep, options->quiet);
   add_log_options(*sweep);
   sweep->callback([options, &action] { action = [options] { return Sweep(*options)(); }; });
 }

@@ -64,6 +64,16 @@ void require_operand_codes(const sim::Datapath& datapath) {
                    "\" takes operands as traced or in blocks, which have no codes of their own; give --in or --in-a and --in-b");
 }
 
+void add_quiet_option(CLI::App& command, bool& quiet) {
+  command.add_flag_callback(
+      "-q,--quiet",
+      [&quiet] {
+        quiet = true;
+        spdlog::set_level(spdlog::level::err);
+      },
+      "No table, no progress, only errors");
+}
+
 void add_log_options(CLI::App& command) {
   command.add_flag_callback(
       "-v,--verbose", [] { spdlog::set_level(spdlog::level::debug); }, "Log more, to standard error");
