@@ -227,7 +227,9 @@ class Run {
                       .n = pass.lowering->n,
                       .k = pass.lowering->k,
                       .batch = pass.lowering->batch,
-                      .result = {}};
+                      .result = {},
+                      .step = job.layer->step,
+                      .losses = {}};
     const sim::LayerProblem problem{.a = prepared ? &prepared->a : &pass.a,
                                     .b = prepared ? &prepared->b : &pass.b,
                                     .bias = options_.bias_in_accumulator && pass.bias ? &*pass.bias : nullptr,
@@ -236,8 +238,16 @@ class Run {
                                     .lowering = pass.lowering.get(),
                                     .layer = job.layer->rank,
                                     .pass = job.pass};
+    const bool quantizes_result = replay_ && replay_->quantizes_result(job.pass);
+    const bool saves_output = simulate.keep_output;
+    simulate.keep_output = saves_output || quantizes_result;
     layer.result = sim::simulate(datapath, problem, simulate);
-    if (replay_ && simulate.keep_output) replay_->quantize_result(job, layer.result, pass.lowering->output_shape);
+    if (prepared) layer.losses = prepared->losses;
+    if (quantizes_result) layer.losses[2] = replay_->quantize_result(job, layer.result, pass.lowering->output_shape);
+    if (!saves_output) {
+      layer.result.output = {};
+      layer.result.output_code = {};
+    }
     note_executor(layer.result);
     report_.simulate_seconds += layer.result.simulate_seconds;
     report_.reference_seconds += layer.result.reference_seconds;

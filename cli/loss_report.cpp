@@ -38,14 +38,15 @@ const SweepPoint& best_of(const std::vector<SweepPoint>& points) {
 
 void write_steps(std::ostream& out, const std::string& policy, const std::vector<StepReport>& steps) {
   if (steps.empty()) return;
-  out << "\ngradients under loss scaling " << policy << ", shares of the nonzero values\n";
-  out << fmt::format("{:24} {:11} {:>10} {:>8} {:>9} {:>9} {:>9}\n", "layer or step", "tensor", "scale", "nonzero", "to zero", "subnormal",
-                     "clipped");
+  out << "\ngradients, shares of the nonzero values\nloss scaling " << policy << '\n';
+  out << fmt::format("{:24} {:11} {:5} {:>10} {:>8} {:>9} {:>9} {:>9}\n", "layer or step", "tensor", "pass", "scale", "nonzero", "to zero",
+                     "subnormal", "clipped");
   for (const StepReport& step : steps) {
     for (const GradientReport& g : step.gradients)
-      out << fmt::format("{} {:11} {:>10} {}\n", fitted(g.layer, 24), g.dataset, "", shares(g.counts));
-    out << fmt::format("{:36} {:>10} {}{}{}\n", step.step ? "step " + std::to_string(*step.step) : "all", scale_text(step.loss_scale),
-                       shares(step.total()), step.overflow ? "  overflow" : "", step.skipped ? ", skipped" : "");
+      out << fmt::format("{} {:11} {:5} {:>10} {}\n", fitted(g.layer, 24), g.dataset, g.pass, "", shares(g.counts));
+    const std::string what = std::string(step.overflow ? ": overflow" : "") + (step.skipped ? ", skipped" : "");
+    out << fmt::format("{:42} {:>10} {}\n", (step.step ? "step " + std::to_string(*step.step) : "all") + what, scale_text(step.loss_scale),
+                       shares(step.total()));
   }
 }
 
@@ -60,6 +61,17 @@ void write_sweep(std::ostream& out, const std::vector<SweepPoint>& points) {
                      share(lost(best.gradients), best.gradients.nonzero));
 }
 
+std::string csv_counts_header(const std::string& of) {
+  std::string names;
+  for (const char* name : {"values", "nonzero", "zeroed", "subnormal", "clipped", "nonfinite"}) names += "," + of + "_" + name;
+  return names;
+}
+
+std::string csv_counts(const std::optional<QuantizationCounts>& c) {
+  if (!c) return ",,,,,,";
+  return fmt::format(",{},{},{},{},{},{}", c->values, c->nonzero, c->zeroed, c->subnormal, c->clipped, c->nonfinite);
+}
+
 ordered_json counts_json(const QuantizationCounts& c) {
   return {{"values", c.values},       {"nonzero", c.nonzero}, {"zeroed", c.zeroed},
           {"subnormal", c.subnormal}, {"clipped", c.clipped}, {"nonfinite", c.nonfinite}};
@@ -70,7 +82,7 @@ ordered_json steps_json(const std::vector<StepReport>& steps) {
   for (const StepReport& step : steps) {
     ordered_json tensors = ordered_json::array();
     for (const GradientReport& g : step.gradients) {
-      ordered_json row = {{"layer", g.layer}, {"tensor", g.dataset}};
+      ordered_json row = {{"layer", g.layer}, {"tensor", g.dataset}, {"pass", g.pass}};
       row.update(counts_json(g.counts));
       tensors.push_back(std::move(row));
     }

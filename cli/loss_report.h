@@ -24,5 +24,8 @@ void write_steps(std::ostream& out, const std::string& policy, const std::vector
 void write_sweep(std::ostream& out, const std::vector<SweepPoint>& points);
 nlohmann::ordered_json steps_json(const std::vector<StepReport>& steps);
 nlohmann::ordered_json counts_json(const sim::QuantizationCounts& counts);
+/// Six columns of CSV, each with a comma in front: ",OF_values,OF_nonzero,..."; empty where there are no counts.
+std::string csv_counts_header(const std::string& of);
+std::string csv_counts(const std::optional<sim::QuantizationCounts>& counts);
 
 }  // namespace accsim::cli

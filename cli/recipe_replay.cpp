@@ -6,6 +6,7 @@
 
 #include "formats/error.h"
 #include "formats/round.h"
+#include "sim/block_operand.h"
 
 namespace accsim::cli {
 namespace {
@@ -47,6 +48,8 @@ std::string gradient_name(const traces::LayerInfo& layer, Role role) {
   if (role == Role::grad_input) return matmul ? "grad_a" : "grad_input";
   return matmul ? "grad_b" : "grad_weight";
 }
+
+bool is_operand(Role role) { return role == Role::input || role == Role::weight || role == Role::grad_output; }
 
 std::string operand_name(const traces::LayerInfo& layer, Role role) {
   const bool matmul = layer.op == "matmul";
@@ -166,18 +169,33 @@ bool RecipeReplay::quantizes_result(Pass pass) const {
   return q && q->has_format();
 }
 
+const sim::Operand& RecipeReplay::operand(Role role, Pass pass) const {
+  return role == sim::operand_roles(pass)[0] ? datapath(pass).a : datapath(pass).b;
+}
+
 std::optional<RoleQuantizer> RecipeReplay::quantizer(Role role, Pass pass) const {
   if (recipe_.role(role)) {
     if (recipe_.role(role)->has_format()) return recipe_.role(role);
     return std::nullopt;
   }
-  if (role != Role::grad_output || !has(pass) || !datapath(pass).a.format) return std::nullopt;
-  return quantizer_of(datapath(pass).a);
+  if (!is_operand(role) || !has(pass) || !operand(role, pass).format) return std::nullopt;
+  return quantizer_of(operand(role, pass));
 }
+
+bool RecipeReplay::in_blocks(Role role, Pass pass) const { return is_operand(role) && has(pass) && operand(role, pass).block.has_value(); }
 
 sim::Tensor RecipeReplay::gradient_tensor(const traces::LayerInfo& layer, sim::Tensor stored, double scale) const {
   if (recipe_.loss_scaling.policy == sim::LossPolicy::stored) return sim::real_tensor(std::move(stored));
   return sim::real_tensor(std::move(stored), trace_.loss_scale(layer), scale);
+}
+
+sim::Tensor RecipeReplay::operand_tensor(const traces::LayerInfo& layer, Role role, sim::Tensor loaded, double scale) const {
+  const auto& q = recipe_.role(role);
+  const bool is_rescaled =
+      role == Role::grad_output && recipe_.loss_scaling.policy != sim::LossPolicy::stored && trace_.loss_scale(layer) != scale;
+  if (is_rescaled) return gradient_tensor(layer, std::move(loaded), scale);
+  const bool same_format = q && q->has_format() && loaded.format && *loaded.format == *q->operand.format;
+  return q && q->has_format() && !same_format ? sim::real_tensor(std::move(loaded)) : std::move(loaded);
 }
 
 std::vector<RecipeReplay::Place> RecipeReplay::gradients_of(const traces::LayerInfo& layer) const {
@@ -186,7 +204,9 @@ std::vector<RecipeReplay::Place> RecipeReplay::gradients_of(const traces::LayerI
     const std::string name = gradient_name(layer, role);
     if (layer.dataset(name) != nullptr) places.push_back({&layer, name, role, pass, site});
   };
-  add(Role::grad_output, has(Pass::dgrad) || !has(Pass::wgrad) ? Pass::dgrad : Pass::wgrad, site_a);
+  const bool in_dgrad = has(Pass::dgrad) || !has(Pass::wgrad);
+  if (in_dgrad) add(Role::grad_output, Pass::dgrad, site_a);
+  if (!in_dgrad || in_blocks(Role::grad_output, Pass::wgrad)) add(Role::grad_output, Pass::wgrad, site_a);
   add(Role::grad_input, Pass::dgrad, site_output);
   add(Role::grad_weight, Pass::wgrad, site_output);
   return places;
@@ -222,26 +242,34 @@ std::optional<sim::QuantizedOperand> RecipeReplay::quantize(const Place& place, 
   return sim::quantize_role(tensor, *q, context, counts);
 }
 
-sim::QuantizationCounts RecipeReplay::counts_of(const Place& place, const sim::Tensor& stored, double scale) const {
+RecipeReplay::StoredGradient RecipeReplay::load(const Place& place) const {
+  if (!in_blocks(place.role, place.pass)) return {.tensor = trace_.load_dataset(*place.layer, place.dataset), .lowering = nullptr};
+  traces::LayerPass pass = trace_.load(*place.layer, place.pass);
+  return {.tensor = std::move(pass.a), .lowering = std::move(pass.lowering)};
+}
+
+sim::QuantizationCounts RecipeReplay::block_counts(const Place& place, const sim::Tensor& tensor, const sim::Lowering& lowering) const {
+  const formats::RandomPosition position{
+      .output = 0, .layer = place.layer->rank, .pass = static_cast<std::uint32_t>(place.pass), .site = place.site};
+  const sim::BlockOperand blocks(tensor, operand(place.role, place.pass), seed_, position);
+  return count_blocks(blocks, lowering, place.site == site_a ? sim::OperandSide::a : sim::OperandSide::b, threads_);
+}
+
+sim::QuantizationCounts RecipeReplay::counts_of(const Place& place, const StoredGradient& stored, double scale) const {
+  const sim::Tensor tensor = place.role == Role::grad_output ? operand_tensor(*place.layer, place.role, stored.tensor, scale)
+                                                             : gradient_tensor(*place.layer, stored.tensor, scale);
+  if (stored.lowering) return block_counts(place, tensor, *stored.lowering);
   sim::QuantizationCounts counts;
-  const sim::Tensor tensor = gradient_tensor(*place.layer, stored, scale);
   const auto quantized = quantize(place, tensor, counts);
-  if (quantized && quantized->changed) return counts;
-  for (std::int64_t i = 0; i < tensor.values.size(); ++i) {  // as it is: nothing is lost
-    const double x = tensor.values.number(i);
-    ++counts.values;
-    counts.nonzero += std::isfinite(x) && x != 0;
-    counts.nonfinite += !std::isfinite(x);
-  }
-  return counts;
+  return quantized && quantized->changed ? counts : sim::counts_as_is(tensor.values);
 }
 
 std::vector<GradientReport> RecipeReplay::scan(const std::vector<const traces::LayerInfo*>& layers, double scale) const {
   std::vector<GradientReport> reports;
   for (const traces::LayerInfo* layer : layers) {
     for (const Place& place : gradients_of(*layer)) {
-      GradientReport report{.layer = layer->name, .dataset = place.dataset, .counts = {}};
-      report.counts = counts_of(place, trace_.load_dataset(*layer, place.dataset), scale);
+      GradientReport report{.layer = layer->name, .dataset = place.dataset, .pass = std::string(name_of(place.pass)), .counts = {}};
+      report.counts = counts_of(place, load(place), scale);
       reports.push_back(std::move(report));
     }
   }
@@ -255,7 +283,7 @@ std::vector<sim::QuantizationCounts> RecipeReplay::losses_at(const std::vector<J
     if (job.layer == last) continue;
     last = job.layer;
     for (const Place& place : gradients_of(*job.layer)) {
-      const sim::Tensor stored = trace_.load_dataset(*job.layer, place.dataset);
+      const StoredGradient stored = load(place);
       for (std::size_t i = 0; i < scales.size(); ++i) {
         for (Step& step : steps_) step.scale = scales[i];
         losses[i].merge(counts_of(place, stored, scales[i]));
@@ -299,26 +327,25 @@ PreparedPass RecipeReplay::prepare(const Job& job, traces::LayerPass& pass) cons
   prepared.datapath = datapath(job.pass);
   const std::array<Role, 2> roles = sim::operand_roles(job.pass);
   const auto operand = [&](sim::Tensor& loaded, Role role, std::uint32_t site, sim::Tensor& tensor,
-                           std::optional<sim::QuantizedOperand>& quantized) {
-    const double scale = loss_scale(*job.layer);
-    const auto& q = recipe_.role(role);
-    const bool same_format = q && q->has_format() && loaded.format && *loaded.format == *q->operand.format;
-    const bool rescaled =
-        role == Role::grad_output && recipe_.loss_scaling.policy != sim::LossPolicy::stored && trace_.loss_scale(*job.layer) != scale;
-    if (rescaled) tensor = gradient_tensor(*job.layer, std::move(loaded), scale);
-    else if (q && q->has_format() && !same_format) tensor = sim::real_tensor(std::move(loaded));
-    else tensor = std::move(loaded);
-    if (!q || !q->has_format()) return;
+                           std::optional<sim::QuantizedOperand>& quantized, std::optional<TensorLoss>& loss) {
+    tensor = operand_tensor(*job.layer, role, std::move(loaded), loss_scale(*job.layer));
+    const Place place{job.layer, operand_name(*job.layer, role), role, job.pass, site};
+    if (in_blocks(role, job.pass)) {
+      loss = {place.dataset, block_counts(place, tensor, *pass.lowering)};
+      return;
+    }
     sim::QuantizationCounts counts;
-    quantized = quantize({job.layer, operand_name(*job.layer, role), role, job.pass, site}, tensor, counts);
+    std::optional<sim::QuantizedOperand> q = quantize(place, tensor, counts);
+    if (!q) return;
+    loss = {place.dataset, q->changed ? counts : sim::counts_as_is(tensor.values)};
+    if (recipe_.role(role)) quantized = std::move(q);  // else the datapath quantizes it, the same way
   };
-  operand(pass.a, roles[0], site_a, prepared.a, prepared.quantized_a);
-  operand(pass.b, roles[1], site_b, prepared.b, prepared.quantized_b);
+  operand(pass.a, roles[0], site_a, prepared.a, prepared.quantized_a, prepared.losses[0]);
+  operand(pass.b, roles[1], site_b, prepared.b, prepared.quantized_b, prepared.losses[1]);
   return prepared;
 }
 
-void RecipeReplay::quantize_result(const Job& job, sim::LayerResult& result, const std::vector<std::int64_t>& shape) const {
-  if (!quantizes_result(job.pass)) return;
+TensorLoss RecipeReplay::quantize_result(const Job& job, sim::LayerResult& result, const std::vector<std::int64_t>& shape) const {
   const Role role = sim::result_role(job.pass);
   const sim::RoleQuantizer& q = *recipe_.role(role);
   sim::Tensor tensor;
@@ -337,6 +364,7 @@ void RecipeReplay::quantize_result(const Job& job, sim::LayerResult& result, con
     if (has_codes)
       result.output_code[i] = static_cast<std::uint64_t>(encode(formats::from_double<formats::UInt128>(value), *q.operand.format));
   }
+  return {role == Role::output ? "output" : gradient_name(*job.layer, role), counts};
 }
 
 std::vector<double> RecipeReplay::quantized_gradient(const traces::LayerInfo& layer, const std::string& dataset, Role role) const {

@@ -14,9 +14,10 @@
 
 namespace accsim::cli {
 
-/// What quantizing one gradient tensor of a layer loses.
+/// What quantizing one gradient tensor of a layer loses, in the pass that takes or gives it. In a block format a pass takes an element as
+/// often as it stands in rows, and dgrad and wgrad have blocks of their own.
 struct GradientReport {
-  std::string layer, dataset;
+  std::string layer, dataset, pass;
   sim::QuantizationCounts counts;
 };
 
@@ -33,10 +34,20 @@ struct StepReport {
 /// The layer's name without its step.
 std::string name_in_step(const traces::LayerInfo& layer);
 
+/// What quantizing a tensor of a pass lost.
+struct TensorLoss {
+  std::string dataset;  ///< input, weight, output, grad_output, ...
+  sim::QuantizationCounts counts;
+};
+
+/// Of operands a and b and the result of a pass; none where a tensor passes as it is.
+using PassLosses = std::array<std::optional<TensorLoss>, 3>;
+
 /// One pass of a layer, ready for simulate(); `a` and `b` replace the tensors as loaded.
 struct PreparedPass {
   sim::Tensor a, b;
   std::optional<sim::QuantizedOperand> quantized_a, quantized_b;
+  PassLosses losses;  ///< of the operands
   sim::Datapath datapath;
 };
 
@@ -65,8 +76,8 @@ class RecipeReplay {
 
   /// After plan(). Operands by the recipe, gradients at the step's loss scale.
   [[nodiscard]] PreparedPass prepare(const Job& job, traces::LayerPass& pass) const;
-  /// Quantizes a result that was kept, values and codes, by the role of the pass.
-  void quantize_result(const Job& job, sim::LayerResult& result, const std::vector<std::int64_t>& shape) const;
+  /// Quantizes a result that was kept, values and codes, by the role of the pass, which has a quantizer.
+  TensorLoss quantize_result(const Job& job, sim::LayerResult& result, const std::vector<std::int64_t>& shape) const;
   /// A gradient's dataset as this replay scales and quantizes it, in real units (the loss scale still in it).
   [[nodiscard]] std::vector<double> quantized_gradient(const traces::LayerInfo& layer, const std::string& dataset, sim::Role role) const;
   /// The loss scale of a layer's step, after plan().
@@ -87,6 +98,12 @@ class RecipeReplay {
     std::uint32_t site;
   };
 
+  /// A gradient as its file has it, or as its pass takes it.
+  struct StoredGradient {
+    sim::Tensor tensor;
+    std::unique_ptr<sim::Lowering> lowering;  ///< of the pass, for operands in block formats
+  };
+
   void find_steps();
   void check_complete() const;
   [[nodiscard]] std::size_t step_of(const traces::LayerInfo& layer) const { return step_of_rank_.at(layer.rank); }
@@ -94,7 +111,13 @@ class RecipeReplay {
   [[nodiscard]] std::optional<sim::RoleQuantizer> quantizer(sim::Role role, sim::Pass pass) const;
   [[nodiscard]] std::vector<Place> gradients_of(const traces::LayerInfo& layer) const;
   [[nodiscard]] std::vector<GradientReport> scan(const std::vector<const traces::LayerInfo*>& layers, double scale) const;
-  [[nodiscard]] sim::QuantizationCounts counts_of(const Place& place, const sim::Tensor& stored, double scale) const;
+  [[nodiscard]] StoredGradient load(const Place& place) const;
+  [[nodiscard]] sim::QuantizationCounts counts_of(const Place& place, const StoredGradient& stored, double scale) const;
+  [[nodiscard]] bool in_blocks(sim::Role role, sim::Pass pass) const;
+  [[nodiscard]] const sim::Operand& operand(sim::Role role, sim::Pass pass) const;
+  [[nodiscard]] sim::QuantizationCounts block_counts(const Place& place, const sim::Tensor& tensor, const sim::Lowering& lowering) const;
+  /// An operand at the loss scale, before it is quantized.
+  [[nodiscard]] sim::Tensor operand_tensor(const traces::LayerInfo& layer, sim::Role role, sim::Tensor loaded, double scale) const;
   [[nodiscard]] std::optional<sim::QuantizedOperand> quantize(const Place& place, const sim::Tensor& tensor,
                                                               sim::QuantizationCounts& counts) const;
   [[nodiscard]] double delayed_amax(const Place& place, int history) const;

@@ -1,4 +1,5 @@
 // The run's report as JSON, CSV and HDF5 attributes: loops over the rows of the statistics.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -66,8 +67,22 @@ ordered_json layer_json(const LayerReport& layer) {
   for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) {
     j[std::string(name_of(row.group))][std::string(row.name)] = json_value(value);
   });
+  for (const std::optional<TensorLoss>& loss : layer.losses) {
+    if (loss) j["quantized"][loss->dataset] = counts_json(loss->counts);
+  }
   j["seconds"] = {{"simulate", layer.result.simulate_seconds}};
   return j;
+}
+
+/// What a row of a run with a recipe has beside the statistics: counts of a, b and the result, then of its step.
+void write_csv_losses(std::ostream& out, const LayerReport& layer, const std::vector<StepReport>& steps) {
+  for (const std::optional<TensorLoss>& loss : layer.losses) out << csv_counts(loss ? std::optional(loss->counts) : std::nullopt);
+  const auto step = std::find_if(steps.begin(), steps.end(), [&](const StepReport& s) { return s.step == layer.step; });
+  out << ',' << (layer.step ? std::to_string(*layer.step) : "");
+  if (step == steps.end()) out << ",,," << csv_counts(std::nullopt);
+  else
+    out << ',' << csv_value(step->loss_scale) << (step->overflow ? ",true" : ",false") << (step->skipped ? ",true" : ",false")
+        << csv_counts(step->total());
 }
 
 }  // namespace
@@ -103,13 +118,17 @@ void write_json(std::ostream& out, const RunReport& report) {
 }
 
 void write_csv(std::ostream& out, const RunReport& report) {
-  write_csv_header(out);
+  write_csv_header(out, report.recipe.has_value());
   write_csv_rows(out, report);
 }
 
-void write_csv_header(std::ostream& out) {
+void write_csv_header(std::ostream& out, bool has_recipe) {
   out << "name,op,pass,m,n,k,batch,macs,outputs";
   for (const sim::StatisticRow& row : sim::statistic_rows()) out << ',' << flat_name(row);
+  if (has_recipe) {
+    for (const char* tensor : {"a", "b", "result"}) out << csv_counts_header(tensor);
+    out << ",step,loss_scale,step_overflow,step_skipped" << csv_counts_header("step_gradients");
+  }
   out << '\n';
 }
 
@@ -118,6 +137,7 @@ void write_csv_rows(std::ostream& out, const RunReport& report, const std::strin
     out << before << csv_text(layer.name) << ',' << layer.op << ',' << layer.pass << ',' << layer.m << ',' << layer.n << ',' << layer.k
         << ',' << layer.batch << ',' << layer.result.macs << ',' << layer.result.outputs;
     for (const StatisticValue& value : layer.result.statistics) out << ',' << csv_value(value);
+    if (report.recipe) write_csv_losses(out, layer, report.recipe->steps);
     out << '\n';
   }
 }

@@ -165,6 +165,35 @@ void write_cycles(std::ostream& out, const RunReport& report) {
     out << fmt::format("SCALE-Sim counts {}: elements of one cycle, and os folds without their drain\n", scale_sim);
 }
 
+/// Percent in at most 7 characters, "-" for none.
+std::string percent(std::int64_t part, std::int64_t whole) {
+  if (whole == 0) return "-";
+  if (part == 0) return "0";
+  const double share = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  return share < 0.001 ? "<0.001" : fmt::format("{:.3g}", share);
+}
+
+/// What quantizing the tensors of the forward passes lost, a row a layer.
+void write_forward_losses(std::ostream& out, const std::vector<LayerReport>& layers) {
+  const auto is_forward = [](const LayerReport& l) { return l.pass == "fprop" && (l.losses[0] || l.losses[1] || l.losses[2]); };
+  if (std::none_of(layers.begin(), layers.end(), is_forward)) return;
+  out << "\nforward tensors as quantized, % of the nonzero values that became zero, subnormal, or were clipped\n";
+  out << fmt::format("{:24} {:<23} {:<23} {:<23}\n", "", "  input (a)", "  weight (b)", "  output");
+  out << fmt::format("{:24}", "layer");
+  for (int i = 0; i < 3; ++i) out << fmt::format(" {:>7} {:>7} {:>7}", "to zero", "subn.", "clipped");
+  out << '\n';
+  for (const LayerReport& layer : layers) {
+    if (!is_forward(layer)) continue;
+    out << fitted(layer.name, 24);
+    for (const std::optional<TensorLoss>& loss : layer.losses) {
+      const sim::QuantizationCounts c = loss ? loss->counts : sim::QuantizationCounts{};
+      out << fmt::format(" {:>7} {:>7} {:>7}", percent(c.zeroed, c.nonzero), percent(c.subnormal, c.nonzero),
+                         percent(c.clipped, c.nonzero));
+    }
+    out << '\n';
+  }
+}
+
 }  // namespace
 
 void write_table(std::ostream& out, const RunReport& report) {
@@ -185,6 +214,7 @@ void write_table(std::ostream& out, const RunReport& report) {
   write_widths(out, report);
   write_online_cycles(out, report);
   write_cycles(out, report);
+  if (report.recipe) write_forward_losses(out, report.layers);
   if (report.recipe) write_steps(out, report.recipe->loss_scaling, report.recipe->steps);
 }
 

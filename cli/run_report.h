@@ -18,6 +18,8 @@ struct LayerReport {
   std::string name, op, pass;
   std::int64_t m = 0, n = 0, k = 0, batch = 0;
   sim::LayerResult result;
+  std::optional<std::int64_t> step = {};  ///< N of step_N/
+  PassLosses losses = {};                 ///< of a run with a recipe or loss scaling
 };
 
 /// The recipe of a run that has one, or that scales the loss.
@@ -46,7 +48,8 @@ void write_table(std::ostream& out, const RunReport& report);
 void write_json(std::ostream& out, const RunReport& report);
 /// A header and a row a layer: the JSON's numbers without nesting.
 void write_csv(std::ostream& out, const RunReport& report);
-void write_csv_header(std::ostream& out);
+/// `has_recipe`: with columns for what quantizing lost and for the step.
+void write_csv_header(std::ostream& out, bool has_recipe = false);
 /// The rows alone, each with `before` in front.
 void write_csv_rows(std::ostream& out, const RunReport& report, const std::string& before = "");
 /// The JSON's numbers of a layer as HDF5 attributes; undefined ones are NaN.

@@ -176,30 +176,32 @@ BlockQuantizer::BlockQuantizer(const BlockFormat& format, double tensor_amax)
 }
 
 Block BlockQuantizer::operator()(std::span<const double> values, std::span<const std::uint32_t> random) const {
-  if (!std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); })) return nan_block(values.size());
+  if (!std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); })) return nan_block(values);
   return format_.rule == ScaleRule::nvfp4 ? nvfp4_block(values, random) : mx_block(values, random);
 }
 
-Block BlockQuantizer::nan_block(std::size_t size) const {
+Block BlockQuantizer::nan_block(std::span<const double> values) const {
   Block block;
   block.scale = NarrowExact::not_a_number();
   block.scale_code = encode(block.scale, format_.scale);
-  block.codes.assign(size, 0);
-  block.elements.assign(size, NarrowExact::not_a_number());
+  block.codes.assign(values.size(), 0);
+  block.elements.assign(values.size(), NarrowExact::not_a_number());
+  block.clipped = std::count_if(values.begin(), values.end(), [](double x) { return std::isfinite(x) && x != 0; });
   return block;
 }
 
 /// Element i of the block is the one that follows those already there.
 void BlockQuantizer::add_element(Block& block, const NarrowExact& quotient, std::span<const std::uint32_t> random) const {
-  const NarrowExact element = to_element_(quotient, random.empty() ? 0 : random[block.elements.size()]).value;
-  block.codes.push_back(encode(element, format_.element));
-  block.elements.push_back(element);
+  const auto rounded = to_element_(quotient, random.empty() ? 0 : random[block.elements.size()]);
+  block.clipped += rounded.events.overflow;
+  block.codes.push_back(encode(rounded.value, format_.element));
+  block.elements.push_back(rounded.value);
 }
 
 Block BlockQuantizer::mx_block(std::span<const double> values, std::span<const std::uint32_t> random) const {
   const double amax = largest_magnitude(values);
   const int e = amax == 0 ? least_scale_exponent : std::max(scale_exponent(from_double<UInt128>(amax), format_), least_scale_exponent);
-  if (e > largest_scale_exponent) return nan_block(values.size());
+  if (e > largest_scale_exponent) return nan_block(values);
   Block block;
   block.scale = {.exponent = e, .significand = 1};
   block.scale_code = encode(block.scale, format_.scale);

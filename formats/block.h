@@ -50,6 +50,7 @@ struct Block {
   NarrowExact scale;                  ///< a value of the scale's format; the elements count this much
   std::vector<Code> codes;            ///< of the elements
   std::vector<NarrowExact> elements;  ///< their values, exact, before the scale
+  std::int64_t clipped = 0;           ///< finite values, not zero, that left the elements' range; all of a NaN block
 };
 
 /// The largest magnitude among the finite values; 0 where there is none.
@@ -80,7 +81,7 @@ class BlockQuantizer {
  private:
   [[nodiscard]] Block mx_block(std::span<const double> values, std::span<const std::uint32_t> random) const;
   [[nodiscard]] Block nvfp4_block(std::span<const double> values, std::span<const std::uint32_t> random) const;
-  [[nodiscard]] Block nan_block(std::size_t size) const;
+  [[nodiscard]] Block nan_block(std::span<const double> values) const;
   void add_element(Block& block, const NarrowExact& quotient, std::span<const std::uint32_t> random) const;
 
   BlockFormat format_;

@@ -1,10 +1,9 @@
 #include "sim/block_operand.h"
 
 #include <algorithm>
+#include <cmath>
 
-#include "sim/lowering.h"
 #include "sim/operand_facts.h"
-#include "sim/quantize.h"
 #include "sim/random_site.h"
 
 namespace accsim::sim {
@@ -38,30 +37,77 @@ OperandFacts BlockOperand::facts() const {
   return facts;
 }
 
-void BlockOperand::quantize_row(std::span<const std::int64_t> row, std::vector<double>& seen, std::vector<double>& elements,
-                                std::vector<double>& scales) const {
+template <class Use>
+void BlockOperand::for_each_block(std::span<const std::int64_t> row, Use&& use) const {
   const bool is_random = rounding_.mode == formats::Rounding::sr;
   const auto size = static_cast<std::size_t>(block());
   std::vector<double> values;
   std::vector<std::uint32_t> random;
   for (std::size_t first = 0; first < row.size(); first += size) {
+    const std::span<const std::int64_t> places = row.subspan(first, std::min(size, row.size() - first));
     values.clear();
     random.clear();
-    for (const std::int64_t e : row.subspan(first, std::min(size, row.size() - first))) {
+    for (const std::int64_t e : places) {
       values.push_back(e == Lowering::hole ? 0.0 : tensor_.values.number(e));
       if (!is_random) continue;
       formats::RandomPosition here = position_;
       here.output = static_cast<std::uint64_t>(e);
       random.push_back(e == Lowering::hole ? 0U : RandomSite(rounding_, seed_, here, nullptr).next());
     }
-    const formats::Block block = quantizer_(values, random);
+    use(places, std::span<const double>(values), quantizer_(values, random));
+  }
+}
+
+void BlockOperand::quantize_row(std::span<const std::int64_t> row, std::vector<double>& seen, std::vector<double>& elements,
+                                std::vector<double>& scales) const {
+  for_each_block(row, [&](std::span<const std::int64_t>, std::span<const double>, const formats::Block& block) {
     const double scale = to_double(block.scale);
     scales.push_back(scale);
     for (const formats::NarrowExact& element : block.elements) {
       elements.push_back(to_double(element));
       seen.push_back(elements.back() * scale);  // exact: at most 12 significant bits from 2^-149 to 2^144
     }
+  });
+}
+
+void BlockOperand::count_row(std::span<const std::int64_t> row, QuantizationCounts& counts) const {
+  const formats::Format& format = quantizer_.format().element;
+  const double min_normal = format.as_float() != nullptr ? to_double(formats::limits(format).min_normal) : 0.0;
+  for_each_block(row, [&](std::span<const std::int64_t> places, std::span<const double> values, const formats::Block& block) {
+    const bool vanishes = block.scale.is_zero();  // nvfp4: a block far below the tensor's largest value
+    if (!vanishes) counts.clipped += block.clipped;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (places[i] == Lowering::hole) continue;
+      const double element = vanishes ? 0.0 : std::fabs(to_double(block.elements[i]));
+      ++counts.values;
+      counts.nonfinite += !std::isfinite(element);
+      if (!std::isfinite(values[i]) || values[i] == 0) continue;
+      ++counts.nonzero;
+      counts.zeroed += element == 0;
+      counts.subnormal += element != 0 && element < min_normal;
+    }
+  });
+}
+
+QuantizationCounts count_blocks(const BlockOperand& operand, const Lowering& lowering, OperandSide side, int threads) {
+  const std::int64_t rows = side == OperandSide::a ? lowering.m : lowering.n;
+  QuantizationCounts counts;
+#pragma omp parallel num_threads(threads)
+  {
+    QuantizationCounts own;
+    std::vector<std::int64_t> places(static_cast<std::size_t>(lowering.k));
+#pragma omp for schedule(static) collapse(2)
+    for (std::int64_t group = 0; group < lowering.batch; ++group) {
+      for (std::int64_t row = 0; row < rows; ++row) {
+        if (side == OperandSide::a) lowering.a_row(group, row, places);
+        else lowering.b_row(group, row, places);
+        operand.count_row(places, own);
+      }
+    }
+#pragma omp critical
+    counts.merge(own);
   }
+  return counts;
 }
 
 }  // namespace accsim::sim

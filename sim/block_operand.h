@@ -5,6 +5,8 @@
 #include "formats/random.h"
 #include "sim/datapath.h"
 #include "sim/executor.h"
+#include "sim/lowering.h"
+#include "sim/quantize.h"
 #include "sim/tensor.h"
 
 namespace accsim::sim {
@@ -30,8 +32,14 @@ class BlockOperand {
   /// row-major index.
   void quantize_row(std::span<const std::int64_t> row, std::vector<double>& seen, std::vector<double>& elements,
                     std::vector<double>& scales) const;
+  /// Adds what quantizing that row does to its values; holes are none. Subnormal: below the elements' smallest normal, before the scale.
+  void count_row(std::span<const std::int64_t> row, QuantizationCounts& counts) const;
 
  private:
+  /// use(places of a block, their values, the block quantized)
+  template <class Use>
+  void for_each_block(std::span<const std::int64_t> row, Use&& use) const;
+
   const Tensor& tensor_;
   formats::RoundingSpec rounding_;
   std::uint64_t seed_;
@@ -39,5 +47,11 @@ class BlockOperand {
   formats::BlockQuantizer quantizer_;
   int scale_emin_;
 };
+
+enum class OperandSide { a, b };
+
+/// What a block format does to the values of one operand of a pass, as often as the pass takes them: an element counts in every row of the
+/// lowered matrix that it stands in, since its block may differ there. Independent of `threads`.
+QuantizationCounts count_blocks(const BlockOperand& operand, const Lowering& lowering, OperandSide side, int threads);
 
 }  // namespace accsim::sim

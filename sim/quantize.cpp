@@ -57,6 +57,26 @@ Values stored(std::int64_t size, const formats::Format& format, bool keeps_small
 
 }  // namespace
 
+void QuantizationCounts::merge(const QuantizationCounts& other) {
+  values += other.values;
+  nonzero += other.nonzero;
+  zeroed += other.zeroed;
+  subnormal += other.subnormal;
+  clipped += other.clipped;
+  nonfinite += other.nonfinite;
+}
+
+QuantizationCounts counts_as_is(const Values& values) {
+  QuantizationCounts counts;
+  counts.values = values.size();
+  for (std::int64_t i = 0; i < values.size(); ++i) {
+    const double x = values.number(i);
+    counts.nonzero += std::isfinite(x) && x != 0;
+    counts.nonfinite += !std::isfinite(x);
+  }
+  return counts;
+}
+
 double amax(const Values& values) {
   double largest = 0;
   for (std::int64_t i = 0; i < values.size(); ++i) {

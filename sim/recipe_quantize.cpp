@@ -105,15 +105,6 @@ class ElementQuantizer {
 
 }  // namespace
 
-void QuantizationCounts::merge(const QuantizationCounts& other) {
-  values += other.values;
-  nonzero += other.nonzero;
-  zeroed += other.zeroed;
-  subnormal += other.subnormal;
-  clipped += other.clipped;
-  nonfinite += other.nonfinite;
-}
-
 Tensor real_tensor(Tensor tensor, double divisor, double factor) {
   const bool has_scale = tensor.scale.size() > 1 || tensor.scale[0] != 1.0;
   if (!has_scale && divisor == factor) return tensor;

@@ -8,18 +8,6 @@
 
 namespace accsim::sim {
 
-/// What quantizing the elements of a tensor did.
-struct QuantizationCounts {
-  std::int64_t values = 0;
-  std::int64_t nonzero = 0;    ///< finite and not zero before
-  std::int64_t zeroed = 0;     ///< of those, zero afterwards
-  std::int64_t subnormal = 0;  ///< of those, below the format's smallest normal afterwards, and not zero
-  std::int64_t clipped = 0;    ///< of those, brought into range: saturated, wrapped, clamped, or made infinite or NaN
-  std::int64_t nonfinite = 0;  ///< infinities and NaN afterwards
-  void merge(const QuantizationCounts& other);
-  bool operator==(const QuantizationCounts&) const = default;
-};
-
 struct RecipeContext {
   std::uint64_t seed = 0;              ///< of every rng=philox that names none
   formats::RandomPosition position{};  ///< layer, pass, site; its `output` is ignored. Sample s of an element uses n = s

@@ -128,6 +128,55 @@ def losses(folder):
     expect("best scale: 16" in done(accsim("run", "--acc", "fp32", "--in", "e5m2", "--trace", folder + "/t.h5", "--loss-scale", "sweep")).out, "no best")
 
 
+@case("block formats count what they lose too, in each pass that takes the tensor; forward tensors have their counts in JSON, CSV and table")
+def block_losses(folder):
+    with open(folder + "/r.toml", "w") as file:
+        for role in ("input", "weight", "grad_output"):
+            file.write('[tensors.%s]\nformat = "mxfp4"\n' % role)
+        file.write('[tensors.output]\nformat = "e5m2"\n[passes]\nfprop = "fp32"\ndgrad = "fp32"\nwgrad = "fp32"\n')
+    with h5py.File(folder + "/t.h5", "w") as file:
+        layer = file.create_group("fc")
+        layer.attrs["op"] = "linear"
+        layer["input"], layer["weight"] = np.array([[7, 0.5]], np.float32), np.array([[2.0 ** -17, 0]] * 6, np.float32)
+        layer["grad_output"] = np.array([[7, -0.5, 0.2, 0.25, 3, 0]], np.float32)
+    # E2M1: 0.5 is subnormal, 6 the largest. dgrad sums over the row, one block with X = 2^(floor(log2 7) - 2) = 1: 7 is clipped, 0.5
+    # subnormal, 0.2 and the tie 0.25 become 0. wgrad sums over rows, of which there is one: each value is its own block, X brings it into
+    # [4, 8): 7 is clipped, 0.2 / 2^-5 = 6.4 rounds to 6. Forward: 7 clipped and 0.5 subnormal; 2^-17 alone is 4 * 2^-19; the six outputs
+    # 6 * 2^-17 lie between E5M2's 2^-15 and 2^-14, on its subnormal 3 * 2^-16.
+    counts = lambda values, nonzero, zeroed, subnormal, clipped: dict(
+        values=values, nonzero=nonzero, zeroed=zeroed, subnormal=subnormal, clipped=clipped, nonfinite=0)
+    dgrad, wgrad = counts(6, 5, 2, 1, 1), counts(6, 5, 0, 0, 1)
+    input_, weight, output = counts(2, 2, 0, 1, 1), counts(12, 6, 0, 0, 0), counts(6, 6, 0, 6, 0)
+    found = report("--recipe", folder + "/r.toml", "--trace", folder + "/t.h5")
+    (step,) = steps_of(found)
+    equal(step["tensors"], [{"layer": "fc", "tensor": "grad_output", "pass": p, **c} for p, c in (("dgrad", dgrad), ("wgrad", wgrad))])
+    equal(step["gradients"], counts(12, 10, 2, 1, 2))
+    # dgrad sums over the outputs: the column of 2^-17 is one block, that of zeros another. wgrad: each input its own block.
+    equal([row["quantized"] for row in found["layers"]], [
+        {"input": input_, "weight": weight, "output": output},
+        {"grad_output": dgrad, "weight": weight},
+        {"grad_output": wgrad, "input": counts(2, 2, 0, 0, 1)},
+    ])
+    header, *rows = [line.split(",") for line in done(accsim("run", "--recipe", folder + "/r.toml", "--trace", folder + "/t.h5", "--csv", "-")).out.splitlines()]
+    row = dict(zip(header, rows[1]))
+    for prefix, wanted in (("a", dgrad), ("b", weight), ("step_gradients", step["gradients"])):
+        equal({key: int(row[prefix + "_" + key]) for key in wanted}, wanted)
+    equal((row["result_values"], row["step"], row["loss_scale"], row["step_overflow"], row["step_skipped"]), ("", "", "1", "false", "false"))
+    equal(dict(zip(header, rows[0]))["result_subnormal"], "6")
+    table = done(accsim("run", "--recipe", folder + "/r.toml", "--trace", folder + "/t.h5")).out
+    expect("fc                             0      50      50       0       0       0       0     100       0\n" in table, table)
+    expect("fc                       grad_output dgrad                   5      40 %      20 %      20 %\n" in table, table)
+    expect(all(len(line) <= 100 for line in table.splitlines()), table)
+
+
+@case("the table says which steps overflowed and were skipped, in 100 columns")
+def overflow_table(folder):
+    trace = training(folder + "/t.h5", steps=(0, 1), gradient=4096.0)
+    table = done(accsim("run", "--recipe", "mellempudi2019", "--trace", trace, "--loss-scale", "backoff:init=16777216,window=100,min=0:1/40000:8192/150000:32768")).out
+    expect("step 0: overflow, skipped " in table and "step 1: overflow, skipped " in table, table)
+    expect(all(len(line) <= 100 for line in table.splitlines()), table)
+
+
 @case("recipes and schedules that make no sense are refused by name")
 def bad_recipes(folder):
     trace = training(folder + "/t.h5")

@@ -52,6 +52,37 @@ TEST_CASE("blocks follow the row, holes are zeros, and the last block is short")
   CHECK(quantized(t, "a = \"mxfp4:block=3\"", {2, hole, hole}).seen == Row{0.25, 0, 0});
 }
 
+TEST_CASE("what a block loses is counted: to zero, subnormal before the scale, clipped, NaN; holes are no values") {
+  const auto counted = [](Row values, const std::string& operand, const std::vector<std::int64_t>& row) {
+    const Tensor t = tensor(std::move(values));
+    const Datapath d = datapath(operand);
+    QuantizationCounts counts;
+    BlockOperand(t, d.a, 0, {.output = 0, .layer = 0, .pass = 1, .site = 14}).count_row(row, counts);
+    return counts;
+  };
+  // mxfp4 (E2M1: 0.5 is subnormal, 1 the smallest normal, 6 the largest), X = 2^(2 - 2) = 1: 7 rounds to 8 and is clipped, 0.5 is
+  // subnormal, 0.2 and the tie 0.25 become 0, 3 stays.
+  CHECK(counted({7, -0.5, 0.2, 0.25, 3, 0}, "a = \"mxfp4\"", {0, hole, 1, 2, 3, hole, 4, 5}) ==
+        QuantizationCounts{.values = 6, .nonzero = 5, .zeroed = 2, .subnormal = 1, .clipped = 1, .nonfinite = 0});
+  // Scaled up until nothing clips: X = 2, 7 / 2 = 3.5 is a tie that goes to 4.
+  CHECK(counted({7, -0.5, 0.2, 0.25, 3, 0}, "a = \"mxfp4:scale=rceil\"", {0, 1, 2, 3, 4, 5}) ==
+        QuantizationCounts{.values = 6, .nonzero = 5, .zeroed = 3, .subnormal = 0, .clipped = 0, .nonfinite = 0});
+  // An infinity makes its block NaN: the finite 1 is lost, the 0 was nothing. The other block stays.
+  CHECK(counted({1, HUGE_VAL, 0, 2}, "a = \"mxfp4:block=3\"", {0, 1, 2, 3}) ==
+        QuantizationCounts{.values = 4, .nonzero = 2, .zeroed = 0, .subnormal = 0, .clipped = 1, .nonfinite = 3});
+  // nvfp4: beside 1 the block of 2^-30 alone has the scale 2^-30 / 6 * 2688, below half of E4M3's smallest: scale 0, all of it zero.
+  Row far(17, 0x1p-30);
+  far[0] = 1;
+  std::vector<std::int64_t> places(17);
+  for (std::size_t i = 0; i < 17; ++i) places[i] = static_cast<std::int64_t>(i);
+  CHECK(counted(far, "a = \"nvfp4\"", places) ==
+        QuantizationCounts{.values = 17, .nonzero = 17, .zeroed = 16, .subnormal = 0, .clipped = 0, .nonfinite = 0});
+  // mxint8 (s8.6, symmetric: |q| <= 127 / 64), X = 1 by the floor of log2 1.99: 1.99 * 64 rounds to 127, 1.998 * 64 to 128, clipped; 2^-8
+  // is a quarter of a step.
+  CHECK(counted({1.99, 1.998, 0x1p-8}, "a = \"mxint8\"", {0, 1, 2}) ==
+        QuantizationCounts{.values = 3, .nonzero = 3, .zeroed = 1, .subnormal = 0, .clipped = 1, .nonfinite = 0});
+}
+
 TEST_CASE("an infinity or NaN makes its block NaN, holes included, and no other") {
   const Quantized q = quantized(tensor({1, HUGE_VAL, 2, 3}), "a = \"mxfp8_e4m3:block=2\"", {1, hole, 2, 3});
   CHECK(std::isnan(q.seen[0]));
