@@ -12,8 +12,8 @@ using kernels::PrefixState;
 
 /// Memory aligned to vectors.
 template <class T>
-struct Aligned {
-  explicit Aligned(std::int64_t size)
+struct AlignedRows {
+  explicit AlignedRows(std::int64_t size)
       : memory(static_cast<T*>(::operator new (static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{64}))) {}
   struct Free {
     void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
@@ -80,8 +80,8 @@ int PrefixObserver::width(kernels::PrefixFunction<T> add, std::span<const double
         at[i * group] = line < lines ? static_cast<T>(row[order_[static_cast<std::size_t>(i)]] * units) : T{0};
     }
   };
-  const Aligned<T> packed_a((rows + prefix_rows) * k);
-  const Aligned<T> packed_b((columns + lanes) * k);
+  const AlignedRows<T> packed_a((rows + prefix_rows) * k);
+  const AlignedRows<T> packed_b((columns + lanes) * k);
   pack(a, rows, prefix_rows, units_a_, packed_a.memory.get());
   pack(b, columns, lanes, units_b_, packed_b.memory.get());
 

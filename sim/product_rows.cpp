@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "sim/wide_round.h"
+
 namespace accsim::sim {
 
 using formats::Int128;
@@ -15,9 +17,6 @@ namespace {
 
 constexpr std::int64_t most_terms = std::int64_t{1} << 24;  // sums of 2^102 stay below 2^126
 constexpr int farthest = 900;                               // units whose powers of two, and their products with 53 bits, are normal
-
-/// 2^n of a normal binary64.
-double power(int n) { return std::bit_cast<double>(static_cast<std::uint64_t>(n + 1023) << 52); }
 
 /// The exponent of the last significant bit and that of the first, over the nonzero values of a row.
 struct Exponents {
@@ -79,7 +78,7 @@ void ProductRows::resize(const ProductPlan& plan, Side side, std::int64_t rows, 
   if (groups > 0 && groups * lines_ != rows) std::memset(words_.get() + (groups - 1) * last, 0, static_cast<std::size_t>(8 * last));
 }
 
-double ProductRows::held(double value, int unit) { return std::trunc(value * power(-unit)) * power(unit); }
+double ProductRows::held(double value, int unit) { return std::trunc(value * power_of_two(-unit)) * power_of_two(unit); }
 
 void ProductRows::put(std::int64_t row, std::int64_t term, std::int64_t n) {
   std::uint64_t* word = words_.get() + (row / lines_ * k_ + term) * lines_ * kernels::words_of(plan_.carrier) + row % lines_;
@@ -114,7 +113,7 @@ void ProductRows::pack(std::int64_t row, std::span<const double> values) {
     for (std::int64_t i = 0; i < k; ++i) put(row, i, 0);
     return;
   }
-  const double to_units = power(-r.unit);
+  const double to_units = power_of_two(-r.unit);
   std::int64_t sum = 0;  // |n| < 2^51: carried every 2^10 terms
   for (std::int64_t i = 0; i < k; ++i) {
     const double x = values[static_cast<std::size_t>(i)];
@@ -126,7 +125,7 @@ void ProductRows::pack(std::int64_t row, std::span<const double> values) {
       sum = 0;
     }
     if (!fits) {
-      const double rest = x - static_cast<double>(n) * power(r.unit);
+      const double rest = x - static_cast<double>(n) * power_of_two(r.unit);
       if (rest != 0) r.rests.push_back({i, rest});
     }
   }

@@ -17,7 +17,7 @@ using formats::Rounder;
 constexpr formats::RoundingSpec nearest_rule{
     .mode = formats::Rounding::rne, .stochastic = {}, .overflow = formats::Overflow::saturate, .underflow = {}};
 
-Exact power_of_two(int exponent, bool negative = false) {
+Exact binade(int exponent, bool negative = false) {
   return {.negative = negative, .nan = false, .infinite = false, .exponent = exponent, .significand = 1};
 }
 
@@ -41,13 +41,13 @@ void add_unique(std::vector<Code>& codes, Code code) {
 std::vector<Code> corners_of(const Format& format) {
   const formats::Limits l = formats::limits(format);
   const Exact max = widened(l.max_finite);
-  const Exact least = power_of_two(l.lsb_exponent);
-  const Exact one = power_of_two(middle_of(format));
-  const Exact ulp = power_of_two(formats::spacing_exponent(format, one));
+  const Exact least = binade(l.lsb_exponent);
+  const Exact one = binade(middle_of(format));
+  const Exact ulp = binade(formats::spacing_exponent(format, one));
   std::vector<Exact> values{Exact::zero(), least, scaled(least, 1), one, sum(one, ulp), sum(one, negated(scaled(ulp, -1))), max};
-  values.push_back(sum(max, negated(power_of_two(formats::spacing_exponent(format, max)))));
+  values.push_back(sum(max, negated(binade(formats::spacing_exponent(format, max)))));
   values.push_back(scaled(max, -1));
-  values.push_back(power_of_two(top_of(format)));
+  values.push_back(binade(top_of(format)));
   if (format.as_fixed() == nullptr) {
     const Exact normal = widened(l.min_normal);
     values.push_back(normal);
@@ -169,7 +169,7 @@ class Stimulus::Draw {
   Exact of_binade(const Format& format, int exponent) {
     const int bits = between(1, std::min(formats::limits(format).precision, 31));
     const std::uint32_t significand = (1U << (bits - 1)) | (words_.next() & ((1U << (bits - 1)) - 1));
-    Exact x = power_of_two(exponent - bits + 1, one_in(2));
+    Exact x = binade(exponent - bits + 1, one_in(2));
     x.significand = significand;
     return x;
   }
@@ -211,7 +211,7 @@ class Stimulus::Draw {
         const formats::Limits l = formats::limits(u_.in);
         const Exact end = widened(one_in(2) && l.is_signed ? l.min_finite : l.max_finite);
         if (end.is_zero()) return any(u_.in);
-        return nearest(one_in(3) ? end : product(end, sum(power_of_two(0), of_binade(u_.in, between(-l.precision, -1)))), u_.in);
+        return nearest(one_in(3) ? end : product(end, sum(binade(0), of_binade(u_.in, between(-l.precision, -1)))), u_.in);
       }
       case StimulusClass::ties:
       case StimulusClass::cancellation: return one_in(4) ? any(u_.in) : within_reach();
@@ -240,7 +240,7 @@ class Stimulus::Draw {
   Exact target(const Exact& before) {
     const formats::Limits l = formats::limits(u_.out);
     const Exact kept = widened(Rounder(u_.out, nearest_rule)(before).value);
-    const Exact ulp = power_of_two(formats::spacing_exponent(u_.out, kept), one_in(2) && l.is_signed);
+    const Exact ulp = binade(formats::spacing_exponent(u_.out, kept), one_in(2) && l.is_signed);
     switch (kind_) {
       case StimulusClass::ties: {
         Exact t = sum(sum(kept, negated(before)), sum(scaled(ulp, -1), multiple(ulp, between(0, 3))));
@@ -250,7 +250,7 @@ class Stimulus::Draw {
       case StimulusClass::cancellation: return sum(negated(one_in(2) ? before : kept), multiple(ulp, between(0, 2)));
       case StimulusClass::overflow: {
         const Exact end = widened(before.negative && l.is_signed ? l.min_finite : l.max_finite);
-        Exact step = power_of_two(formats::spacing_exponent(u_.out, end), before.negative);
+        Exact step = binade(formats::spacing_exponent(u_.out, end), before.negative);
         if (one_in(3)) step.negative = !step.negative;
         return sum(sum(end, negated(before)), one_in(3) ? Exact::zero() : scaled(step, -between(-1, 2)));
       }
@@ -268,7 +268,7 @@ class Stimulus::Draw {
 
   static Exact multiple(const Exact& x, int n) { return n == 0 ? Exact::zero(x.negative) : product(x, whole(n)); }
   static Exact whole(int n) {
-    Exact x = power_of_two(0);
+    Exact x = binade(0);
     x.significand = n;
     return x;
   }
@@ -290,7 +290,7 @@ class Stimulus::Draw {
     const bool negative = la.is_signed && (!lb.is_signed ? target.negative : one_in(2));
     Exact b = scaled(target, -exponent);
     if (negative) b = negated(b);
-    r.a.push_back(nearest(power_of_two(exponent, negative), u_.a));
+    r.a.push_back(nearest(binade(exponent, negative), u_.a));
     r.b.push_back(nearest(b, u_.b));
   }
 
