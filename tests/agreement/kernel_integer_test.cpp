@@ -1,10 +1,7 @@
 // The integer kernels against the interpreter: random fixed-point datapaths, adversarial operands, sizes around lanes and tiles.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
-#include "agreement.h"
-#include "formats/error.h"
+#include "agree.h"
 
 namespace {
 
@@ -98,11 +95,9 @@ Case random_case(Generator& g) {
   c.a = operands(g, c.rows, c.k, bits_a, fraction_a);
   c.b = operands(g, c.columns, c.k, bits_b, fraction_b);
   if (between(g, 0, 3) == 0) {
-    const formats::Rounder rounder(d.accumulator_format(), d.accumulator_rounding());
-    for (std::int64_t i = 0; i < c.rows * c.columns; ++i) {
-      const double x = std::ldexp(static_cast<double>(between(g, -(1 << 20), 1 << 20)), -static_cast<int>(between(g, 0, 22)));
-      c.accumulator.push_back(rounder(formats::from_double<formats::UInt128>(x)).value);
-    }
+    std::vector<double> values(static_cast<std::size_t>(c.rows * c.columns));
+    for (double& x : values) x = std::ldexp(static_cast<double>(between(g, -(1 << 20), 1 << 20)), -static_cast<int>(between(g, 0, 22)));
+    start_from(c, values);
   }
   return c;
 }
@@ -110,23 +105,5 @@ Case random_case(Generator& g) {
 }  // namespace
 
 TEST_CASE("integer kernels give the interpreter's bits and counts on random fixed-point datapaths") {
-  const char* const factor = std::getenv("ACCSIM_AGREEMENT_FACTOR");
-  const int cases = factor != nullptr ? 400 * std::atoi(factor) : 400;
-  int ran = 0;
-  int valid = 0;
-  for (int seed = 0; seed < cases; ++seed) {
-    CAPTURE(seed);
-    Generator g(static_cast<std::uint64_t>(seed));
-    Case c = random_case(g);
-    try {
-      sim::check_datapath(c.datapath);
-    } catch (const InputError&) {
-      continue;
-    }
-    ++valid;
-    const std::string what = disagreement(c, "integer_", ran);
-    REQUIRE_MESSAGE(what.empty(), what);
-  }
-  MESSAGE(valid << " datapaths, " << ran << " runs of kernels");
-  CHECK(ran > cases / 2);  // a generator whose cases are all refused would test nothing
+  agree(random_case, "integer_", 400, 0.5);
 }
