@@ -48,6 +48,19 @@ void repeat(std::span<std::int64_t> elements, std::int64_t period, std::int64_t 
   }
 }
 
+/// One plane's elements under a row of the lowered operand: (rows x columns), row `i` at y(i), column `j` at x(j), each a position or hole.
+template <class Y, class X>
+void window(std::span<std::int64_t> elements, std::int64_t first, std::int64_t width, std::int64_t rows, std::int64_t columns, Y y, X x) {
+  std::size_t at = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t line = y(i);
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const std::int64_t column = x(j);
+      elements[at++] = line == hole || column == hole ? hole : first + line * width + column;
+    }
+  }
+}
+
 class Fprop : public sim::Lowering {
  public:
   explicit Fprop(const ConvLayer& conv) : c_(conv) {
@@ -64,14 +77,9 @@ class Fprop : public sim::Lowering {
     const std::int64_t p = row % c_.output_plane() / c_.x.output;
     const std::int64_t q = row % c_.x.output;
     const std::int64_t first = (image * c_.channels + group * c_.group_channels) * c_.input_plane();
-    std::size_t at = 0;
-    for (std::int64_t r = 0; r < c_.y.taps; ++r) {
-      const std::int64_t y = c_.y.input_position(p, r);
-      for (std::int64_t s = 0; s < c_.x.taps; ++s) {
-        const std::int64_t x = c_.x.input_position(q, s);
-        elements[at++] = y == hole || x == hole ? hole : first + y * c_.x.input + x;
-      }
-    }
+    window(
+        elements, first, c_.x.input, c_.y.taps, c_.x.taps, [&](std::int64_t r) { return c_.y.input_position(p, r); },
+        [&](std::int64_t s) { return c_.x.input_position(q, s); });
     repeat(elements, c_.taps(), c_.input_plane());
   }
 
@@ -110,14 +118,9 @@ class Dgrad : public sim::Lowering {
     const std::int64_t y = row % c_.input_plane() / c_.x.input;
     const std::int64_t x = row % c_.x.input;
     const std::int64_t first = (image * c_.filters + group * c_.group_filters) * c_.output_plane();
-    std::size_t at = 0;
-    for (std::int64_t r = 0; r < c_.y.taps; ++r) {
-      const std::int64_t p = c_.y.output_position(y, r);
-      for (std::int64_t s = 0; s < c_.x.taps; ++s) {
-        const std::int64_t q = c_.x.output_position(x, s);
-        elements[at++] = p == hole || q == hole ? hole : first + p * c_.x.output + q;
-      }
-    }
+    window(
+        elements, first, c_.x.output, c_.y.taps, c_.x.taps, [&](std::int64_t r) { return c_.y.output_position(y, r); },
+        [&](std::int64_t s) { return c_.x.output_position(x, s); });
     repeat(elements, c_.taps(), c_.output_plane());
   }
 
@@ -159,14 +162,9 @@ class Wgrad : public sim::Lowering {
     const std::int64_t r = column % c_.taps() / c_.x.taps;
     const std::int64_t s = column % c_.x.taps;
     const std::int64_t first = channel * c_.input_plane();
-    std::size_t at = 0;
-    for (std::int64_t p = 0; p < c_.y.output; ++p) {
-      const std::int64_t y = c_.y.input_position(p, r);
-      for (std::int64_t q = 0; q < c_.x.output; ++q) {
-        const std::int64_t x = c_.x.input_position(q, s);
-        elements[at++] = y == hole || x == hole ? hole : first + y * c_.x.input + x;
-      }
-    }
+    window(
+        elements, first, c_.x.input, c_.y.output, c_.x.output, [&](std::int64_t p) { return c_.y.input_position(p, r); },
+        [&](std::int64_t q) { return c_.x.input_position(q, s); });
     repeat(elements, c_.output_plane(), c_.channels * c_.input_plane());
   }
 
