@@ -54,16 +54,22 @@ void for_each_statistic(const LayerReport& layer, Use&& use) {
   }
 }
 
+/// What a layer's pass was.
+template <class Use>
+void for_each_fact(const LayerReport& layer, Use use) {
+  use("op", layer.op);
+  use("pass", layer.pass);
+  use("m", layer.m);
+  use("n", layer.n);
+  use("k", layer.k);
+  use("batch", layer.batch);
+  use("macs", layer.result.macs);
+  use("outputs", layer.result.outputs);
+}
+
 ordered_json layer_json(const LayerReport& layer) {
-  ordered_json j = {{"name", layer.name},
-                    {"op", layer.op},
-                    {"pass", layer.pass},
-                    {"m", layer.m},
-                    {"n", layer.n},
-                    {"k", layer.k},
-                    {"batch", layer.batch},
-                    {"macs", layer.result.macs},
-                    {"outputs", layer.result.outputs}};
+  ordered_json j = {{"name", layer.name}};
+  for_each_fact(layer, [&](const char* name, const auto& value) { j[name] = value; });
   for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) {
     j[std::string(name_of(row.group))][std::string(row.name)] = json_value(value);
   });
@@ -143,14 +149,8 @@ void write_csv_rows(std::ostream& out, const RunReport& report, const std::strin
 }
 
 std::vector<traces::Attribute> layer_attributes(const LayerReport& layer) {
-  std::vector<traces::Attribute> attributes = {{"op", layer.op},
-                                               {"pass", layer.pass},
-                                               {"m", layer.m},
-                                               {"n", layer.n},
-                                               {"k", layer.k},
-                                               {"batch", layer.batch},
-                                               {"macs", layer.result.macs},
-                                               {"outputs", layer.result.outputs}};
+  std::vector<traces::Attribute> attributes;
+  for_each_fact(layer, [&](const char* name, const auto& value) { attributes.emplace_back(name, value); });
   for_each_statistic(layer, [&](const sim::StatisticRow& row, const StatisticValue& value) {
     if (const auto* integer = std::get_if<std::int64_t>(&value)) attributes.emplace_back(flat_name(row), *integer);
     else if (const auto* real = std::get_if<double>(&value)) attributes.emplace_back(flat_name(row), *real);
