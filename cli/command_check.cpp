@@ -98,7 +98,7 @@ class Check {
     const std::string& before = file_.rows[row - ways].acc_out;
     if (before.empty() && !compares("acc_out") && !compares("flags")) return 0;
     if (before.empty()) throw InputError("column acc_in", "nothing, nor an acc_out in row " + std::to_string(row - ways), "one of the two");
-    return models_->fed_back(code("acc_out", before, plain().out_format()));
+    return models_->plain().fed_back(code("acc_out", before, plain().out_format()));
   }
 
   bool one_row(std::size_t row, std::int64_t& reported) {

@@ -140,7 +140,7 @@ class Vectors {
   Code incoming() {
     const auto ways = static_cast<std::size_t>(model().ways());
     if (!model().has_accumulator() || rows_.size() - sequence_start_ < ways) return 0;
-    return models_.fed_back(rows_[rows_.size() - ways].result.accumulator);
+    return models_.plain().fed_back(rows_[rows_.size() - ways].result.accumulator);
   }
 
   void add(sim::StimulusRow stimulus, std::string_view kind, bool alone) {

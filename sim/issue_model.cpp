@@ -13,10 +13,12 @@ using formats::Code;
 using formats::Exact;
 using formats::NarrowExact;
 
-/// One generator for all rows; true where there is one.
-bool share(formats::RoundingSpec& spec) {
+/// One generator for all rows, that of element `pe` where each has its own; true where there is one.
+bool share(formats::RoundingSpec& spec, std::uint64_t pe) {
   if (spec.mode != formats::Rounding::sr || !spec.stochastic.lfsr) return false;
-  spec.stochastic.lfsr->share = formats::LfsrShare::array;
+  formats::LfsrSpec& lfsr = *spec.stochastic.lfsr;
+  if (lfsr.share == formats::LfsrShare::pe) lfsr.seed = formats::Lfsr(lfsr, pe).state();
+  lfsr.share = formats::LfsrShare::array;
   return true;
 }
 
@@ -48,7 +50,7 @@ bool keeps_infinities(const formats::Format& format, const formats::RoundingSpec
 
 }  // namespace
 
-IssueModel::IssueModel(const Datapath& datapath) : datapath_(datapath) {
+IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe) : datapath_(datapath) {
   if (!datapath.a.format || !datapath.b.format) {
     throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced or a block format, which has no codes of single operands",
                      "formats for both, for example --in fp16");
@@ -65,9 +67,9 @@ IssueModel::IssueModel(const Datapath& datapath) : datapath_(datapath) {
   }
   keeps_infinities_ = keeps_infinities(level.rounded_format(), level.rounding) &&
                       (!datapath.product.format || keeps_infinities(*datapath.product.format, datapath.product.rounding));
-  has_lfsr_ = share(datapath_.product.rounding);
-  for (Level& l : datapath_.levels) has_lfsr_ |= share(l.rounding);
-  if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding);
+  has_lfsr_ = share(datapath_.product.rounding, pe);
+  for (Level& l : datapath_.levels) has_lfsr_ |= share(l.rounding, pe);
+  if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding, pe);
 }
 
 IssueResult IssueModel::run(const Issue& issue) {
@@ -88,6 +90,22 @@ IssueResult IssueModel::run(const Issue& issue) {
   return last;
 }
 
+/// The products as they enter the sum, before any negation; random numbers are those that the sum will take.
+std::vector<NarrowExact> IssueModel::rounded_products(const Issue& issue) const {
+  std::vector<NarrowExact> products;
+  for (std::size_t i = 0; i < issue.a.size(); ++i)
+    products.push_back(product(decode(issue.a[i], a_format()), decode(issue.b[i], b_format())));
+  if (!product_format()) return products;
+  const formats::Rounder rounder(*product_format(), datapath_.product.rounding);
+  ArrayGenerators generators = generators_;
+  RandomSite random(datapath_.product.rounding, 0, {.output = issue.row, .layer = 0, .pass = 0, .site = 0}, &generators);
+  for (const std::int64_t i : term_order(datapath_, static_cast<std::int64_t>(products.size()))) {
+    NarrowExact& p = products[static_cast<std::size_t>(i)];
+    p = rounder(p, random.next()).value;
+  }
+  return products;
+}
+
 IssueResult IssueModel::one_sum(const Issue& issue) {
   std::vector<Exact> a;
   std::vector<Exact> b;
@@ -95,7 +113,7 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
   bool infinity_times_zero = false;
   bool signalling = is_signalling(issue.accumulator, in_format());
   bool nan_operand = false;
-  const bool rounds_products = product_format() && datapath_.product.rounding.mode != formats::Rounding::sr;
+  const std::vector<NarrowExact> rounded = rounded_products(issue);
   for (std::size_t i = 0; i < issue.a.size(); ++i) {
     const NarrowExact x = decode(issue.a[i], a_format());
     const NarrowExact y = decode(issue.b[i], b_format());
@@ -104,8 +122,7 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
     const bool y_is_zero = y.is_zero() || (datapath_.flush_subnormals && y.is_finite() && log2_floor(y) < emin_of(b_format()));
     infinity_times_zero |= (x.infinite && y_is_zero) || (x_is_zero && y.infinite);
     nan_operand |= x.nan || y.nan;
-    NarrowExact p = product(x, y);
-    if (rounds_products) p = formats::round(p, *product_format(), datapath_.product.rounding).value;
+    const NarrowExact& p = rounded[i];
     if (p.infinite) products.push_back(issue.subtract ? negated(p) : p);
     a.push_back(widened(x));
     b.push_back(widened(y));
@@ -152,14 +169,14 @@ std::optional<Code> IssueModel::product_of(Code a, Code b) const {
   return encode(narrowed(formats::round(p, *product_format(), datapath_.product.rounding).value), *product_format());
 }
 
-IssueResult IssueModel::add(Code x, std::optional<Code> y, std::uint64_t row, std::uint32_t ordinal) {
+IssueResult IssueModel::add(Code x, std::optional<Code> y, std::uint64_t row, std::uint32_t ordinal, std::optional<std::uint32_t> drawn) {
   const Level& level = datapath_.levels.front();
   const formats::Rounder rounder(level.rounded_format(), level.rounding);
   RandomSite site(level.rounding, 0, {.output = row, .layer = 0, .pass = 0, .site = 1}, &generators_);
   if (level.rounding.mode == formats::Rounding::sr && !level.rounding.stochastic.lfsr) {
     for (std::uint32_t n = 0; n < ordinal; ++n) (void)site.next();
   }
-  const std::uint32_t random = site.next();
+  const std::uint32_t random = drawn ? *drawn : site.next();
   const Exact left = widened(decode(x, level.format));
   const Exact right = y ? widened(decode(*y, level.format)) : Exact::zero();
   const formats::Rounded<formats::Wide> sum = y ? rounder.rounded_sum(left, right, random) : rounder(left, random);
@@ -192,9 +209,9 @@ void IssueModels::reset_generators() {
   for (auto& [rm, model] : models_) model.reset_generators();
 }
 
-Code IssueModels::fed_back(Code out) {
-  const formats::Format& from = plain().out_format();
-  const formats::Format& to = plain().in_format();
+Code IssueModel::fed_back(Code out) const {
+  const formats::Format& from = out_format();
+  const formats::Format& to = in_format();
   if (from == to) return out;
   return encode(formats::round(decode(out, from), to, datapath_.levels.front().rounding).value, to);
 }

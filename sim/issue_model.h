@@ -35,7 +35,12 @@ struct IssueResult {
 class IssueModel {
  public:
   /// InputError where an operand is taken as traced (it has no codes) or results have none.
-  explicit IssueModel(const Datapath& datapath);
+  /// `pe`: the processing element whose generators these are, where each has its own.
+  explicit IssueModel(const Datapath& datapath, std::uint64_t pe = 0);
+
+  /// What a row goes through: no level behind its accumulator's, one generator for all rows.
+  [[nodiscard]] const Datapath& datapath() const { return datapath_; }
+  [[nodiscard]] bool has_generators() const { return has_lfsr_; }
 
   [[nodiscard]] const formats::Format& a_format() const { return *datapath_.a.format; }
   [[nodiscard]] const formats::Format& b_format() const { return *datapath_.b.format; }
@@ -51,7 +56,11 @@ class IssueModel {
   /// Generators run on from issue to issue until reset.
   IssueResult run(const Issue& issue);
   /// One addition of an interleaved level's combination (no y: a rounding alone). With Philox it takes number `ordinal` of the row.
-  IssueResult add(formats::Code x, std::optional<formats::Code> y, std::uint64_t row, std::uint32_t ordinal);
+  /// `drawn`: a random number in place of this model's next one.
+  IssueResult add(formats::Code x, std::optional<formats::Code> y, std::uint64_t row, std::uint32_t ordinal,
+                  std::optional<std::uint32_t> drawn = {});
+  /// What of a row's result enters a later row, where the accumulator's two formats differ rounded by the innermost level's rule.
+  [[nodiscard]] formats::Code fed_back(formats::Code out) const;
   /// The rounded product of a term, before any negation; none where products are exact or random.
   [[nodiscard]] std::optional<formats::Code> product_of(formats::Code a, formats::Code b) const;
   [[nodiscard]] bool shows_products() const { return product_format() && datapath_.product.rounding.mode != formats::Rounding::sr; }
@@ -59,6 +68,7 @@ class IssueModel {
 
  private:
   IssueResult one_sum(const Issue& issue);
+  [[nodiscard]] std::vector<formats::NarrowExact> rounded_products(const Issue& issue) const;
 
   Datapath datapath_;
   std::int64_t ways_ = 1;
@@ -78,8 +88,6 @@ class IssueModels {
   /// `rm` empty: the datapath's own.
   IssueModel& at(const std::string& rm);
   void reset_generators();
-  /// What of a row's result enters a later row, where the accumulator's two formats differ rounded by the innermost level's rule.
-  [[nodiscard]] formats::Code fed_back(formats::Code out);
 
  private:
   Datapath datapath_;

@@ -2,6 +2,7 @@
 package accsim_dpi_pkg;
   parameter int ACCSIM_DPI_VERSION = 1;
   parameter int ACCSIM_DPI_BITS = 2048;
+  parameter int ACCSIM_RESET = 1, ACCSIM_VALID = 2, ACCSIM_FIRST = 4, ACCSIM_LAST = 8, ACCSIM_SUB = 16, ACCSIM_STALL = 32, ACCSIM_ACC_IN = 64;
 
   import "DPI-C" function int accsim_version();
   import "DPI-C" function chandle accsim_create(input int version, input string datapath, input string options);
@@ -20,6 +21,23 @@ package accsim_dpi_pkg;
                                            input longint unsigned a, input longint unsigned b);
   import "DPI-C" function int accsim_clock_row(input chandle unit, input int reset, input int in_valid, input int first, input int terms,
                                                input bit [ACCSIM_DPI_BITS-1:0] a, input bit [ACCSIM_DPI_BITS-1:0] b);
+  import "DPI-C" function int accsim_clock_control(input chandle unit, input int control, input int terms,
+                                                   input bit [ACCSIM_DPI_BITS-1:0] a, input bit [ACCSIM_DPI_BITS-1:0] b,
+                                                   input bit [127:0] acc_in);
+  // Units in step: 32 bits a code, so up to 64 units here; a bench with more imports these with wider vectors.
+  import "DPI-C" function int accsim_clock_batch(input chandle unit, input int control, input int terms,
+                                                 input bit [ACCSIM_DPI_BITS-1:0] a, input bit [ACCSIM_DPI_BITS-1:0] b,
+                                                 input bit [ACCSIM_DPI_BITS-1:0] acc_in);
+  import "DPI-C" function int accsim_batch_results(input chandle unit, output bit [ACCSIM_DPI_BITS-1:0] acc,
+                                                   output bit [ACCSIM_DPI_BITS-1:0] flags);
+  import "DPI-C" function int accsim_batch_check(input chandle unit, input bit [ACCSIM_DPI_BITS-1:0] acc);
+  import "DPI-C" function int accsim_clock_array(input chandle unit, input int control, input bit [ACCSIM_DPI_BITS-1:0] a,
+                                                 input bit [ACCSIM_DPI_BITS-1:0] b);
+  import "DPI-C" function int accsim_array_results(input chandle unit, output bit [ACCSIM_DPI_BITS-1:0] sums);
+  import "DPI-C" function int accsim_array_check(input chandle unit, input int valid, input bit [ACCSIM_DPI_BITS-1:0] sums);
+  import "DPI-C" function int accsim_clock_online(input chandle unit, input int control, input longint unsigned x_plus,
+                                                  input longint unsigned x_minus, input longint unsigned y_plus,
+                                                  input longint unsigned y_minus, input bit [ACCSIM_DPI_BITS-1:0] parallel);
   import "DPI-C" function int accsim_peek(input chandle unit, input string signal, output longint unsigned value);
   import "DPI-C" function int accsim_check(input chandle unit, input string signal, input longint unsigned found);
   import "DPI-C" function int accsim_check_value(input chandle unit, input string what, input longint unsigned expected,

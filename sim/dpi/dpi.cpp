@@ -9,7 +9,7 @@
 #include "formats/value_text.h"
 #include "sim/datapath_toml.h"
 #include "sim/dpi/accsim_dpi.h"
-#include "sim/dpi/clocked_issues.h"
+#include "sim/dpi/bench_unit.h"
 
 namespace {
 
@@ -17,19 +17,9 @@ using accsim::InputError;
 using accsim::formats::Code;
 using accsim::formats::code_bits;
 using accsim::formats::Format;
-using accsim::sim::ClockedIssues;
+using Unit = accsim::sim::BenchUnit;
 
 constexpr int failed = -1;
-constexpr std::size_t most_texts = 1000;
-
-struct Unit {
-  Unit(const accsim::sim::Datapath& datapath, accsim::sim::IssueLatency latency) : issues(datapath, latency) {}
-  ClockedIssues issues;
-  std::string error;
-  std::vector<std::string> mismatches;
-  int mismatch_count = 0;
-};
-
 /// The message of a failed call without a unit.
 std::string& error_without_unit() {
   thread_local std::string error;
@@ -63,18 +53,16 @@ int number(const std::string& option, const std::string& text) {
   return value;
 }
 
-/// The registers that `[timing]` gives an issue of the innermost level; one where there is none.
-accsim::sim::IssueLatency latency_of(const accsim::sim::Datapath& datapath) {
-  if (!datapath.timing) return {};
-  const accsim::sim::Timing& t = *datapath.timing;
-  const int product = t.input + t.multiplier;
-  return {.result = std::max(1, product + t.adder_of(0) + t.output), .product = std::max(1, product)};
+/// The registers that `[timing]` has before the sum; one where it has none.
+int product_registers(const accsim::sim::Datapath& datapath) {
+  return datapath.timing ? std::max(1, datapath.timing->input + datapath.timing->multiplier) : 1;
 }
 
 std::unique_ptr<Unit> make_unit(const std::string& datapath, const std::string& options) {
   accsim::sim::DatapathOverrides o;
   std::optional<int> result_latency;
   std::optional<int> product_latency;
+  accsim::sim::BenchOptions made;
   std::istringstream words(options);
   std::string name;
   while (words >> name) {
@@ -95,16 +83,22 @@ std::unique_ptr<Unit> make_unit(const std::string& datapath, const std::string& 
     else if (name == "--set") o.set.push_back(value);
     else if (name == "--latency") result_latency = number(name, value);
     else if (name == "--product-latency") product_latency = number(name, value);
+    else if (name == "--units") made.units = number(name, value);
+    else if (name == "--terms") made.terms = number(name, value);
+    else if (name == "--part" && (value == "tree" || value == "inner_product"))
+      made.part = value == "tree" ? accsim::sim::BenchOnline::Part::tree : accsim::sim::BenchOnline::Part::inner_product;
     else
       throw InputError("options", "\"" + name + "\"",
-                       "--in, --in-a, --in-b, --product, --rounding, --overflow, --chunk, --set, --latency, --product-latency");
+                       "--in, --in-a, --in-b, --product, --rounding, --overflow, --chunk, --set, --latency, --product-latency, --units, "
+                       "--terms, --part tree|inner_product");
   }
   const bool is_text = datapath.find('\n') != std::string::npos;
   const accsim::sim::Datapath d = is_text ? accsim::sim::parse_datapath(datapath, "datapath", o) : accsim::sim::find_datapath(datapath, o);
-  accsim::sim::IssueLatency latency = latency_of(d);
-  latency.result = result_latency.value_or(latency.result);
-  latency.product = product_latency.value_or(std::min(latency.product, latency.result));
-  return std::make_unique<Unit>(d, latency);
+  if (result_latency || product_latency) {
+    const int result = result_latency.value_or(std::max(1, product_latency.value_or(1)));
+    made.latency = accsim::sim::UnitLatency{.result = result, .product = product_latency.value_or(std::min(product_registers(d), result))};
+  }
+  return std::make_unique<Unit>(d, made);
 }
 
 Code checked(Code code, const Format& format, const char* what) {
@@ -133,94 +127,59 @@ std::vector<Code> unpacked(const std::uint32_t* words, int terms, const Format& 
   return codes;
 }
 
-std::string decoded(Code code, const Format& format) {
-  return accsim::formats::code_text(code, format) + " (" + accsim::formats::value_text(decode(code, format)) + ")";
-}
-
-const Format& flags_format() {
-  static const Format format = accsim::formats::parse_format("uint5");
-  return format;
-}
-
-std::string operands_of(const ClockedIssues::Slot& slot, const ClockedIssues& issues) {
-  std::string text;
-  const accsim::sim::IssueModel& model = issues.model();
-  for (std::size_t i = 0; i < slot.a.size(); ++i) {
-    text += (i == 0 ? "a " : ", a ") + decoded(slot.a[i], model.a_format()) + ", b " + decoded(slot.b[i], model.b_format());
-  }
-  if (model.has_accumulator()) text += ", accumulator " + decoded(slot.accumulator, model.in_format());
-  return text + ", taken in cycle " + std::to_string(slot.taken);
-}
-
-int mismatch(Unit& unit, const std::string& text) {
-  ++unit.mismatch_count;
-  if (unit.mismatches.size() < most_texts) unit.mismatches.push_back("cycle " + std::to_string(unit.issues.cycle()) + ": " + text);
-  return 0;
-}
-
-int compare(Unit& unit, const std::string& what, Code expected, Code found, const Format& format, const ClockedIssues::Slot& slot) {
-  if (expected == found) return 1;
-  const bool fits = code_bits(format) >= 64 || (found >> code_bits(format)) == 0;
-  return mismatch(unit, what + " expected " + decoded(expected, format) + ", found " +
-                            (fits ? decoded(found, format) : "a code of more than " + std::to_string(code_bits(format)) + " bits") + "; " +
-                            operands_of(slot, unit.issues));
-}
-
-int check_valid(Unit& unit, const char* what, bool expected, std::uint64_t found) {
-  if (static_cast<std::uint64_t>(expected) == found) return 1;
-  return mismatch(unit, std::string("stage control: ") + what + " expected " + (expected ? "1" : "0") + ", found " + std::to_string(found));
-}
-
-int check(Unit& unit, const std::string& signal, std::uint64_t found) {
-  const accsim::sim::IssueModel& model = unit.issues.model();
-  const ClockedIssues::Slot& output = unit.issues.output();
-  const ClockedIssues::Slot& product = unit.issues.product();
-  if (signal == "valid") return check_valid(unit, "valid", output.valid, found);
-  if (signal == "product_valid") return check_valid(unit, "product_valid", product.valid, found);
-  if (signal == "acc") {
-    if (!output.valid) return 1;
-    (void)word(output.result.accumulator, model.out_format());
-    return compare(unit, "stage sum: acc", output.result.accumulator, found, model.out_format(), output);
-  }
-  if (signal == "flags") return output.valid ? compare(unit, "stage sum: flags", output.result.flags, found, flags_format(), output) : 1;
-  if (signal == "product") {
-    if (!product.valid) return 1;
-    if (!product.result.product) throw InputError("signal", "product, which this datapath does not round to a format", "acc, flags, valid");
-    return compare(unit, "stage product: product", *product.result.product, found, *model.product_format(), product);
-  }
-  throw InputError("signal", "\"" + signal + "\"", "valid, acc, flags, product_valid, product");
-}
-
-int peek(const Unit& unit, const std::string& signal, std::uint64_t& value) {
-  const ClockedIssues::Slot& output = unit.issues.output();
-  const ClockedIssues::Slot& product = unit.issues.product();
-  value = 0;
-  if (signal == "valid") value = output.valid ? 1 : 0;
-  else if (signal == "product_valid") value = product.valid ? 1 : 0;
-  else if (signal == "acc" && output.valid) value = word(output.result.accumulator, unit.issues.model().out_format());
-  else if (signal == "flags" && output.valid) value = output.result.flags;
-  else if (signal == "product" && product.valid && product.result.product) value = static_cast<std::uint64_t>(*product.result.product);
-  else if (signal != "acc" && signal != "flags" && signal != "product")
-    throw InputError("signal", "\"" + signal + "\"", "valid, acc, flags, product_valid, product");
-  return signal.starts_with("product") ? static_cast<int>(product.valid) : static_cast<int>(output.valid);
-}
-
 int bits(const Unit& unit, const std::string& what) {
-  const accsim::sim::IssueModel& model = unit.issues.model();
+  const accsim::sim::IssueModel& model = unit.model();
   if (what == "a") return code_bits(model.a_format());
   if (what == "b") return code_bits(model.b_format());
   if (what == "acc_in") return code_bits(model.in_format());
   if (what == "acc_out") return code_bits(model.out_format());
   if (what == "product") return model.product_format() ? code_bits(*model.product_format()) : 0;
-  if (what == "terms") {
-    const accsim::sim::Level& level = unit.issues.datapath().levels.front();
-    return accsim::sim::has_issues(level.kind) ? static_cast<int>(level.terms.value_or(0)) : 1;
-  }
-  throw InputError("what", "\"" + what + "\"", "a, b, acc_in, acc_out, product, terms");
+  if (what == "terms") return static_cast<int>(unit.terms_of_issue());
+  if (what == "units") return static_cast<int>(unit.units());
+  throw InputError("what", "\"" + what + "\"", "a, b, acc_in, acc_out, product, terms, units");
+}
+
+accsim::sim::UnitControl control_of(int control) {
+  constexpr int known = ACCSIM_RESET | ACCSIM_VALID | ACCSIM_FIRST | ACCSIM_LAST | ACCSIM_SUB | ACCSIM_STALL | ACCSIM_ACC_IN;
+  if ((control & ~known) != 0)
+    throw InputError("control", std::to_string(control), "a sum of ACCSIM_RESET, _VALID, _FIRST, _LAST, _SUB, _STALL, _ACC_IN");
+  const auto has = [&](int bit) { return (control & bit) != 0; };
+  accsim::sim::UnitControl c;
+  c.reset = has(ACCSIM_RESET);
+  c.valid = !c.reset && has(ACCSIM_VALID);
+  c.first = has(ACCSIM_FIRST);
+  c.last = has(ACCSIM_LAST);
+  c.subtract = has(ACCSIM_SUB);
+  c.ready = !has(ACCSIM_STALL);
+  return c;
 }
 
 void require(const void* pointer, const char* what) {
   if (pointer == nullptr) throw InputError(what, "a null pointer", "a place for the result");
+}
+
+Code accumulator_of(const std::uint32_t* words, const accsim::sim::IssueModel& model) {
+  require(words, "acc_in");
+  Code c = 0;
+  for (int i = 3; i >= 0; --i) c = (c << 32) | words[i];
+  return checked(c, model.in_format(), "acc_in");
+}
+
+/// `count` codes in planes of 32 bits (of `units` words each), none wider than its format.
+const std::uint32_t* checked_words(const std::uint32_t* words, std::int64_t count, std::int64_t units, const Format& format,
+                                   const char* what) {
+  require(words, what);
+  const int bits = code_bits(format);
+  const int planes = (bits + 31) / 32;
+  if (bits % 32 == 0) return words;
+  const std::uint32_t above = ~((1U << (bits % 32)) - 1U);
+  std::uint32_t wide = 0;
+  for (std::int64_t first = 0; first < count; first += units) {
+    const std::uint32_t* top = words + first * planes + (planes - 1) * units;
+    for (std::int64_t i = 0; i < units; ++i) wide |= top[i] & above;
+  }
+  if (wide != 0) throw InputError(what, "a code of more than " + std::to_string(bits) + " bits", "codes of " + format.name);
+  return words;
 }
 
 }  // namespace
@@ -248,10 +207,7 @@ const char* accsim_last_error(void* unit) { return (unit != nullptr ? static_cas
 
 int accsim_reset(void* handle) {
   return guarded(handle, [](Unit& unit) {
-    unit.issues.reset();
-    unit.mismatches.clear();
-    unit.mismatch_count = 0;
-    unit.error.clear();
+    unit.reset();
     return 0;
   });
 }
@@ -263,7 +219,7 @@ int accsim_bits(void* handle, const char* what) {
 int accsim_mac(void* handle, uint64_t a, uint64_t b, uint64_t acc_in, uint64_t* acc_out) {
   return guarded(handle, [&](Unit& unit) {
     require(acc_out, "acc_out");
-    accsim::sim::IssueModel& model = unit.issues.model();
+    accsim::sim::IssueModel& model = unit.model();
     const Code x = checked(a, model.a_format(), "a");
     const Code y = checked(b, model.b_format(), "b");
     const Code c = checked(acc_in, model.in_format(), "acc_in");
@@ -277,25 +233,21 @@ int accsim_mac(void* handle, uint64_t a, uint64_t b, uint64_t acc_in, uint64_t* 
 int accsim_step(void* handle, int first, uint64_t a, uint64_t b, uint64_t* acc_out) {
   return guarded(handle, [&](Unit& unit) {
     require(acc_out, "acc_out");
-    const accsim::sim::IssueModel& model = unit.issues.model();
-    const ClockedIssues::Slot& slot =
-        unit.issues.step(first != 0, {checked(a, model.a_format(), "a")}, {checked(b, model.b_format(), "b")});
-    *acc_out = word(slot.result.accumulator, model.out_format());
-    return static_cast<int>(slot.result.flags);
+    const accsim::sim::IssueModel& model = unit.model();
+    const accsim::sim::IssueResult r = unit.step(first != 0, {checked(a, model.a_format(), "a")}, {checked(b, model.b_format(), "b")});
+    *acc_out = word(r.accumulator, model.out_format());
+    return static_cast<int>(r.flags);
   });
 }
 
 int accsim_row(void* handle, int terms, const uint32_t* a, const uint32_t* b, const uint32_t* acc_in, uint32_t* acc_out) {
   return guarded(handle, [&](Unit& unit) {
-    require(acc_in, "acc_in");
     require(acc_out, "acc_out");
-    accsim::sim::IssueModel& model = unit.issues.model();
+    accsim::sim::IssueModel& model = unit.model();
     const std::vector<Code> x = unpacked(a, terms, model.a_format(), "a");
     const std::vector<Code> y = unpacked(b, terms, model.b_format(), "b");
-    Code c = 0;
-    for (int i = 3; i >= 0; --i) c = (c << 32) | acc_in[i];
     const accsim::sim::IssueResult r =
-        model.run({.a = x, .b = y, .accumulator = checked(c, model.in_format(), "acc_in"), .subtract = false, .row = 0});
+        model.run({.a = x, .b = y, .accumulator = accumulator_of(acc_in, model), .subtract = false, .row = 0});
     for (int i = 0; i < 4; ++i) acc_out[i] = static_cast<std::uint32_t>(r.accumulator >> (32 * i));
     return static_cast<int>(r.flags);
   });
@@ -304,39 +256,158 @@ int accsim_row(void* handle, int terms, const uint32_t* a, const uint32_t* b, co
 int accsim_total(void* handle, uint64_t* out) {
   return guarded(handle, [&](Unit& unit) {
     require(out, "out");
-    *out = word(unit.issues.total(), unit.issues.datapath().result_format());
+    *out = word(unit.total(), unit.datapath().result_format());
     return 0;
   });
 }
 
 int accsim_clock(void* handle, int reset, int in_valid, int first, uint64_t a, uint64_t b) {
   return guarded(handle, [&](Unit& unit) {
-    const accsim::sim::IssueModel& model = unit.issues.model();
-    const bool takes = reset == 0 && in_valid != 0;
-    unit.issues.clock(reset != 0, takes, first != 0, {takes ? checked(a, model.a_format(), "a") : Code{0}},
-                      {takes ? checked(b, model.b_format(), "b") : Code{0}});
-    return static_cast<int>(unit.issues.output().valid);
+    const accsim::sim::IssueModel& model = unit.model();
+    accsim::sim::UnitInputs in;
+    in.reset = reset != 0;
+    in.valid = !in.reset && in_valid != 0;
+    in.first = first != 0;
+    if (in.valid) {
+      in.a = {checked(a, model.a_format(), "a")};
+      in.b = {checked(b, model.b_format(), "b")};
+    }
+    unit.clock(in);
+    return static_cast<int>(unit.clocked(0).result() != nullptr);
   });
 }
 
 int accsim_clock_row(void* handle, int reset, int in_valid, int first, int terms, const uint32_t* a, const uint32_t* b) {
+  const int control = (reset != 0 ? ACCSIM_RESET : 0) | (in_valid != 0 ? ACCSIM_VALID : 0) | (first != 0 ? ACCSIM_FIRST : 0);
+  return accsim_clock_control(handle, control, terms, a, b, nullptr);
+}
+
+int accsim_clock_control(void* handle, int control, int terms, const uint32_t* a, const uint32_t* b, const uint32_t* acc_in) {
   return guarded(handle, [&](Unit& unit) {
-    const accsim::sim::IssueModel& model = unit.issues.model();
-    if (reset != 0 || in_valid == 0) unit.issues.clock(reset != 0, false, false, {}, {});
-    else unit.issues.clock(false, true, first != 0, unpacked(a, terms, model.a_format(), "a"), unpacked(b, terms, model.b_format(), "b"));
-    return static_cast<int>(unit.issues.output().valid);
+    const accsim::sim::IssueModel& model = unit.model();
+    accsim::sim::UnitInputs in;
+    static_cast<accsim::sim::UnitControl&>(in) = control_of(control);
+    if (in.valid) {
+      in.a = unpacked(a, terms, model.a_format(), "a");
+      in.b = unpacked(b, terms, model.b_format(), "b");
+      if ((control & ACCSIM_ACC_IN) != 0) in.accumulator = accumulator_of(acc_in, model);
+    }
+    unit.clock(in);
+    return static_cast<int>(unit.clocked(0).result() != nullptr);
+  });
+}
+
+int accsim_clock_batch(void* handle, int control, int terms, const uint32_t* a, const uint32_t* b, const uint32_t* acc_in) {
+  return guarded(handle, [&](Unit& unit) {
+    const accsim::sim::IssueModel& model = unit.model();
+    const accsim::sim::UnitControl in = control_of(control);
+    accsim::sim::BatchOperands operands;
+    if (in.valid) {
+      if (terms < 1) throw InputError("terms", std::to_string(terms), "at least 1");
+      operands.terms = static_cast<std::size_t>(terms);
+      operands.a = checked_words(a, terms * unit.units(), unit.units(), model.a_format(), "a");
+      operands.b = checked_words(b, terms * unit.units(), unit.units(), model.b_format(), "b");
+      if ((control & ACCSIM_ACC_IN) != 0)
+        operands.accumulator = checked_words(acc_in, unit.units(), unit.units(), model.in_format(), "acc_in");
+    }
+    unit.clock(in, operands);
+    return static_cast<int>(unit.clocked(0).result() != nullptr);
+  });
+}
+
+int accsim_batch_results(void* handle, uint32_t* acc, uint32_t* flags) {
+  return guarded(handle, [&](Unit& unit) {
+    const accsim::sim::UnitItem* item = unit.clocked(0).result();
+    if (item == nullptr) return 0;
+    require(acc, "acc");
+    for (int plane = 0; plane < item->row.result.planes(); ++plane)
+      std::copy_n(item->row.result.words(plane), unit.units(), acc + plane * unit.units());
+    if (flags != nullptr) std::copy_n(item->row.flags.words(), unit.units(), flags);
+    return 1;
+  });
+}
+
+int accsim_batch_check(void* handle, const uint32_t* acc) {
+  return guarded(handle, [&](Unit& unit) {
+    require(acc, "acc");
+    return static_cast<int>(unit.check_results(acc));
+  });
+}
+
+int accsim_clock_array(void* handle, int control, const uint32_t* a, const uint32_t* b) {
+  return guarded(handle, [&](Unit& unit) {
+    const accsim::sim::UnitControl in = control_of(control);
+    accsim::sim::ClockedArray& array = unit.array();
+    std::vector<Code> x;
+    std::vector<Code> y;
+    if (in.valid) {
+      x = unpacked(a, static_cast<int>(array.rows()), unit.model().a_format(), "a");
+      y = unpacked(b, static_cast<int>(array.cols()), unit.model().b_format(), "b");
+    }
+    unit.clock_array(in, x, y);
+    return static_cast<int>(!array.leaving().empty());
+  });
+}
+
+int accsim_array_check(void* handle, int valid, const uint32_t* sums) {
+  return guarded(handle, [&](Unit& unit) {
+    std::vector<Code> found;
+    if (valid != 0) found = unpacked(sums, static_cast<int>(unit.array().cols()), unit.model().out_format(), "sums");
+    return static_cast<int>(unit.check_array(found));
+  });
+}
+
+int accsim_array_results(void* handle, uint32_t* sums) {
+  return guarded(handle, [&](Unit& unit) {
+    const std::vector<Code>& row = unit.array().leaving();
+    if (row.empty()) return 0;
+    require(sums, "sums");
+    const int bits = code_bits(unit.model().out_format());
+    const int all = bits * static_cast<int>(row.size());
+    if (all > ACCSIM_DPI_BITS) throw InputError("sums", std::to_string(all) + " bits", "at most " + std::to_string(ACCSIM_DPI_BITS));
+    std::fill_n(sums, ACCSIM_DPI_BITS / 32, 0U);
+    for (int i = 0; i < all; ++i)
+      sums[i / 32] |= static_cast<std::uint32_t>((row[static_cast<std::size_t>(i / bits)] >> (i % bits)) & 1U) << (i % 32);
+    return 1;
+  });
+}
+
+int accsim_clock_online(void* handle, int control, uint64_t x_plus, uint64_t x_minus, uint64_t y_plus, uint64_t y_minus,
+                        const uint32_t* parallel) {
+  return guarded(handle, [&](Unit& unit) {
+    const accsim::sim::UnitControl in = control_of(control);
+    const accsim::sim::online::Unit& shape = unit.online().shape();
+    std::vector<accsim::sim::online::Int128> y;
+    if (in.first && shape.multiplier == accsim::sim::OnlineMultiplier::serial_parallel) {
+      const Format& format = unit.model().b_format();
+      const accsim::formats::FixedFormat& fixed = *format.as_fixed();
+      for (const Code code : unpacked(parallel, static_cast<int>(shape.terms), format, "parallel"))
+        y.push_back(fixed.is_signed && ((code >> (fixed.width - 1)) & 1U) != 0
+                        ? static_cast<accsim::sim::online::Int128>(code) - (accsim::sim::online::Int128{1} << fixed.width)
+                        : static_cast<accsim::sim::online::Int128>(code));
+    }
+    unit.clock_online(in.reset, in.first, {x_plus, x_minus, y_plus, y_minus}, y);
+    return 2 * int{unit.online().output().plus} + int{unit.online().output().minus};
   });
 }
 
 int accsim_peek(void* handle, const char* signal, uint64_t* value) {
   return guarded(handle, [&](Unit& unit) {
     require(value, "value");
-    return peek(unit, text_of(signal, "signal"), *value);
+    const std::string name = text_of(signal, "signal");
+    const accsim::sim::UnitSample sample = unit.peek(name);
+    if (name == "acc") (void)word(0, unit.model().out_format());
+    *value = sample.valid ? static_cast<std::uint64_t>(sample.value) : 0;
+    return static_cast<int>(name == "valid" || name == "product_valid" ? sample.value != 0 : sample.valid);
   });
 }
 
 int accsim_check(void* handle, const char* signal, uint64_t found) {
-  return guarded(handle, [&](Unit& unit) { return check(unit, text_of(signal, "signal"), found); });
+  return guarded(handle, [&](Unit& unit) {
+    const std::string name = text_of(signal, "signal");
+    if (name == "acc") (void)word(0, unit.model().out_format());
+    return static_cast<int>(unit.check(name, found));
+  });
 }
 
 int accsim_check_value(void* handle, const char* what, uint64_t expected, uint64_t found) {
@@ -345,18 +416,18 @@ int accsim_check_value(void* handle, const char* what, uint64_t expected, uint64
     if (expected == found) return 1;
     std::ostringstream text;
     text << std::hex << name << " expected " << expected << ", found " << found;
-    return mismatch(unit, text.str());
+    return static_cast<int>(unit.mismatch(text.str()));
   });
 }
 
 int accsim_error_count(void* handle) {
-  return guarded(handle, [](Unit& unit) { return unit.mismatch_count; });
+  return guarded(handle, [](Unit& unit) { return unit.mismatch_count(); });
 }
 
 const char* accsim_error_text(void* handle, int index) {
   const auto* unit = static_cast<Unit*>(handle);
-  if (unit == nullptr || index < 0 || static_cast<std::size_t>(index) >= unit->mismatches.size()) return "";
-  return unit->mismatches[static_cast<std::size_t>(index)].c_str();
+  if (unit == nullptr || index < 0 || static_cast<std::size_t>(index) >= unit->mismatches().size()) return "";
+  return unit->mismatches()[static_cast<std::size_t>(index)].c_str();
 }
 
 }  // extern "C"

@@ -30,6 +30,7 @@ void InnerProduct::reset() {
   for (SerialParallel& multiplier : parallel_multipliers_) multiplier.start(0);
   for (SerialSerial& multiplier : serial_multipliers_) multiplier.start();
   std::fill(products_.begin(), products_.end(), 0);
+  wires_ = {};
   binary_tree_.reset();
   tree_.reset();
 }
@@ -40,13 +41,18 @@ void InnerProduct::start(std::span<const Int128> parallel) {
 }
 
 int InnerProduct::step(std::span<const int> x, std::span<const int> y) {
-  if (unit_.multiplier == OnlineMultiplier::integrated) return serial_multipliers_.front().step(x, y);
+  if (unit_.multiplier == OnlineMultiplier::integrated) {
+    const int digit = serial_multipliers_.front().step(x, y);
+    wires_ = wires_of(digit);
+    return digit;
+  }
   // Without a tree the product's register is the last one.
   const bool has_tree = products_.size() > 1;
   int result = 0;
   if (has_tree && unit_.radix == 2) {
     std::transform(products_.begin(), products_.end(), product_wires_.begin(), wires_of);
-    result = binary_tree_.step(product_wires_).digit();
+    wires_ = binary_tree_.step(product_wires_);
+    result = wires_.digit();
   } else if (has_tree) {
     result = tree_.step(products_);
   }
@@ -54,7 +60,9 @@ int InnerProduct::step(std::span<const int> x, std::span<const int> y) {
     products_[t] =
         parallel_multipliers_.empty() ? serial_multipliers_[t].step(x.subspan(t, 1), y.subspan(t, 1)) : parallel_multipliers_[t].step(x[t]);
   }
-  return has_tree ? result : products_.front();
+  if (has_tree) return result;
+  wires_ = wires_of(products_.front());
+  return products_.front();
 }
 
 Stream run_inner_product(InnerProduct& inner_product, std::span<const Int128> a, std::span<const Int128> b, bool a_signed, bool b_signed,

@@ -24,6 +24,8 @@ class InnerProduct {
   int step(std::span<const int> x, std::span<const int> y);
 
   [[nodiscard]] const Unit& unit() const { return unit_; }
+  /// The wires of the digit that step() gave, radix 2.
+  [[nodiscard]] Wires wires() const { return wires_; }
   /// Product registers behind the last edge; empty in a merged unit.
   [[nodiscard]] std::span<const int> products() const { return products_; }
 
@@ -33,6 +35,7 @@ class InnerProduct {
   std::vector<SerialSerial> serial_multipliers_;  ///< one of them where integrated
   std::vector<int> products_;
   std::vector<Wires> product_wires_;
+  Wires wires_;
   AdderTree<Radix2Adder, Wires> binary_tree_;
   AdderTree<RadixAdder, int> tree_;
 };

@@ -8,13 +8,27 @@
 namespace accsim::sim {
 namespace {
 
-/// The levels that a row of vectors goes through.
-Datapath cut_for_rows(const Datapath& datapath) {
+using formats::Code;
+
+/// The levels that a row of vectors goes through, with their times.
+Datapath cut_for_rows(const Datapath& datapath, std::int64_t units, const std::optional<UnitLatency>& latency) {
+  if (units < 1 || units > 1 << 20) throw InputError("units", std::to_string(units), "1 to 1048576");
   Datapath d = datapath;
   d.timing = timing_of(datapath);
   d.levels.resize(datapath.accumulator.level.value_or(0) + 1);
   if (d.timing->adder.size() > 1) d.timing->adder.resize(d.levels.size());
   d.array.reset();
+  if (!latency) return d;
+  const Level& level = d.levels.back();
+  const bool interleaved = level.kind == LevelKind::interleaved;
+  const std::int64_t loop = interleaved ? level.ways : 1;
+  if (latency->product < 1 || latency->product > latency->result || latency->result > 1024 || latency->result < loop)
+    throw InputError("latency", std::to_string(latency->product) + " to the product, " + std::to_string(latency->result) + " to the result",
+                     "1 <= product <= result <= 1024" + (interleaved ? ", result at least the ways, " + std::to_string(loop) : ""));
+  Timing t;
+  t.multiplier = interleaved ? latency->result - static_cast<int>(loop) : std::min(latency->product, latency->result - 1);
+  t.feedback = interleaved ? Feedback::interleave : Feedback::single_cycle;
+  d.timing = t;
   return d;
 }
 
@@ -24,170 +38,254 @@ Block loop_block(Block block) {
   return block;
 }
 
+/// Words of all units into the codes of one term.
+const std::uint32_t* take_words(UnitCodes& codes, const std::uint32_t* from, std::int64_t units) {
+  for (int plane = 0; plane < codes.planes(); ++plane, from += units) std::copy_n(from, units, codes.words(plane));
+  return from;
+}
+
 }  // namespace
 
-ClockedUnit::ClockedUnit(const Datapath& datapath, std::int64_t terms)
-    : datapath_(cut_for_rows(datapath)),
-      models_(datapath),
-      model_(models_.plain()),
+ClockedUnit::ClockedUnit(const Datapath& datapath, std::int64_t terms, std::int64_t units, std::optional<UnitLatency> latency,
+                         std::uint64_t element)
+    : datapath_(cut_for_rows(datapath, units, latency)),
+      model_(datapath, units, element),
       block_(schedule_of(datapath_, terms).blocks.back()),
       terms_(terms),
       interleaved_(block_.shape == BlockShape::interleaved),
-      loop_(loop_block(block_)) {
+      loop_(loop_block(block_)),
+      sum_flags_(5, units),
+      own_(code_bits(model().in_format()), units) {
   const Schedule schedule = schedule_of(datapath_, terms);
-  const Timing& timing = *datapath_.timing;
-  interval_ = timing.interval.value_or(1);
+  interval_ = datapath_.timing->interval.value_or(1);
   for (const Block& block : schedule.blocks) {
     if (block.issues() != 1)
       throw InputError("rows of " + std::to_string(terms) + " terms", "several issues of datapath \"" + datapath.name + "\"",
                        "rows of one issue: a term, or the `terms` of a level that takes several at a time");
-    if (model_.has_accumulator()) interval_ = std::max(interval_, block.interval);
+    if (model().has_accumulator()) interval_ = std::max(interval_, block.interval);
   }
-  if (interleaved_ && model_.in_format() != model_.out_format())
-    throw InputError("accumulator: format", model_.out_format().name + " behind interleaved sums of " + model_.in_format().name,
+  if (interleaved_ && model().in_format() != model().out_format())
+    throw InputError("accumulator: format", model().out_format().name + " behind interleaved sums of " + model().in_format().name,
                      "one format for both");
+  if (latency && !interleaved_) block_.latency = latency->result - datapath_.timing->multiplier;
+  make_stages(schedule, latency.has_value());
+  reset();
+}
+
+void ClockedUnit::make_stages(const Schedule& schedule, bool has_latency) {
+  const Timing& timing = *datapath_.timing;
   add_stages(before_, "input", timing.input, false);
   add_stages(before_, "product", timing.multiplier, false);
-  for (std::size_t i = 0; i + 1 < schedule.blocks.size(); ++i)
+  for (std::size_t i = 0; i + 1 < schedule.blocks.size() && !has_latency; ++i)
     add_stages(before_, "reduction_" + std::to_string(i), schedule.blocks[i].latency, false);
   const std::string scope = "reduction_" + std::to_string(schedule.blocks.size() - 1);
   if (!interleaved_) {
-    const bool early = model_.has_accumulator() && timing.feedback == Feedback::single_cycle;
+    const bool early = model().has_accumulator() && timing.feedback == Feedback::single_cycle;
     add_stages(before_, scope, early ? block_.latency - 1 : 0, false);
     add_stages(adder_, scope, early ? 1 : block_.latency, true);
     for (Stage& stage : adder_) stage.number += early ? block_.latency - 1 : 0;
   }
   add_stages(after_, "output", timing.output, true);
-  reset();
 }
 
 void ClockedUnit::add_stages(std::vector<Stage>& line, const std::string& scope, std::int64_t count, bool holds_sum) {
-  for (std::int64_t i = 1; i <= count; ++i) line.push_back({scope, i, holds_sum, {}});
+  for (std::int64_t i = 1; i <= count; ++i) line.push_back({scope, i, holds_sum, nothing});
+}
+
+int ClockedUnit::new_item() {
+  if (free_.empty()) {
+    UnitItem item;
+    item.row = model_.make_row(static_cast<std::size_t>(terms_));
+    item.accumulator = UnitCodes(code_bits(model().in_format()), units());
+    items_.push_back(std::move(item));
+    return static_cast<int>(items_.size()) - 1;
+  }
+  const int item = free_.back();
+  free_.pop_back();
+  return item;
+}
+
+void ClockedUnit::drop(int item) {
+  if (item != nothing) free_.push_back(item);
 }
 
 void ClockedUnit::reset() {
   for (std::vector<Stage>* line : {&before_, &adder_, &after_}) {
-    for (Stage& stage : *line) stage.item = {};
+    for (Stage& stage : *line) {
+      drop(stage.item);
+      stage.item = nothing;
+    }
   }
+  drop(combined_);
+  combined_ = nothing;
   loop_ = BlockStepper(loop_block(block_));
-  sums_.assign(interleaved_ ? static_cast<std::size_t>(block_.latency) : 0, {});
-  combined_ = {};
-  accumulator_ = 0;
+  sums_.clear();
+  own_.clear();
   rows_ = 0;
   terms_of_sum_ = 0;
-  sum_flags_ = 0;
   pause_ = 0;
   combining_ = false;
-  models_.reset_generators();
+  model_.reset_generators();
 }
 
-const ClockedUnit::Item& ClockedUnit::result() const {
+int ClockedUnit::result_item() const {
   if (!after_.empty()) return after_.back().item;
   return interleaved_ ? combined_ : adder_.back().item;
 }
 
+const UnitItem* ClockedUnit::result() const { return at(result_item()); }
+
+const UnitItem* ClockedUnit::product() const {
+  const auto registers = static_cast<std::size_t>(datapath_.timing->input + datapath_.timing->multiplier);
+  if (registers > 0) return at(before_[registers - 1].item);
+  if (!before_.empty()) return at(before_.front().item);
+  return adder_.empty() ? nullptr : at(adder_.front().item);
+}
+
 UnitOutputs ClockedUnit::outputs(bool ready) const {
-  const Item& r = result();
-  const bool moves = !r.valid || ready;
-  return {moves && pause_ == 0 && !combining_, r.valid, r.valid && r.issue.last, r.code, r.flags};
+  const UnitItem* r = result();
+  const bool moves = r == nullptr || ready;
+  UnitOutputs out;
+  out.ready = moves && pause_ == 0 && !combining_;
+  if (r == nullptr) return out;
+  out.valid = true;
+  out.last = r->control.last;
+  out.accumulator = r->row.result.at(0);
+  out.flags = static_cast<unsigned>(r->row.flags.at(0));
+  return out;
 }
 
-bool ClockedUnit::is_empty() const {
-  const auto is_idle = [](const std::vector<Stage>& line) {
-    return std::none_of(line.begin(), line.end(), [](const Stage& s) { return s.item.valid; });
-  };
-  return is_idle(before_) && is_idle(adder_) && is_idle(after_) && !combined_.valid && terms_of_sum_ == 0 && !combining_;
+bool ClockedUnit::is_empty() const { return free_.size() == items_.size() && terms_of_sum_ == 0 && !combining_; }
+
+int ClockedUnit::taken(const UnitControl& control, const BatchOperands& operands) {
+  const int number = new_item();
+  UnitItem& item = items_[static_cast<std::size_t>(number)];
+  item.control = control;
+  item.taken = edges_;
+  item.row.terms = operands.terms;
+  item.row.subtract = control.subtract;
+  item.row.row = rows_++;
+  item.row.rm = control.rm;
+  const std::uint32_t* a = operands.a;
+  const std::uint32_t* b = operands.b;
+  for (std::size_t t = 0; t < operands.terms; ++t) {
+    a = take_words(item.row.a[t], a, units());
+    b = take_words(item.row.b[t], b, units());
+  }
+  item.has_accumulator = operands.accumulator != nullptr;
+  if (item.has_accumulator) take_words(item.accumulator, operands.accumulator, units());
+  model_.multiply(item.row);
+  return number;
 }
 
-ClockedUnit::Item ClockedUnit::taken(const UnitInputs& inputs) {
-  Item item;
-  item.valid = true;
-  item.issue = inputs;
-  item.row = rows_++;
-  if (inputs.a.size() == 1) item.product = model_.product_of(inputs.a.front(), inputs.b.front());
-  return item;
-}
-
-ClockedUnit::Item ClockedUnit::shift(std::vector<Stage>& line, Item entering) {
+int ClockedUnit::shift(std::vector<Stage>& line, int entering) {
   for (Stage& stage : line) std::swap(stage.item, entering);
   return entering;
 }
 
-/// The item's sum with what the accumulator holds; the accumulator holds it from then on.
-void ClockedUnit::add(Item& item) {
-  const formats::Code own = item.issue.first ? 0 : accumulator_;
-  Issue issue;
-  issue.a = item.issue.a;
-  issue.b = item.issue.b;
-  issue.accumulator = model_.has_accumulator() ? item.issue.accumulator.value_or(own) : 0;
-  issue.subtract = item.issue.subtract;
-  issue.row = item.row;
-  const IssueResult r = model_.run(issue);
-  item.code = r.accumulator;
-  item.flags = r.flags;
-  accumulator_ = models_.fed_back(r.accumulator);
+/// The item's sum with what comes in.
+void ClockedUnit::add(UnitItem& item, const UnitCodes* own) {
+  const bool from_zero = own == nullptr || !model().has_accumulator();
+  if (!item.has_accumulator) {
+    if (from_zero) item.accumulator.clear();
+    else item.accumulator = *own;
+  }
+  model_.add(item.row, item.has_accumulator || !from_zero ? &item.accumulator : nullptr);
 }
 
-void ClockedUnit::clock(const UnitInputs& inputs) {
-  if (inputs.reset) {
+bool ClockedUnit::clock(const UnitControl& control, const BatchOperands& operands) {
+  if (control.reset) {
     reset();
-    return;
+    ++edges_;
+    return false;
   }
-  const UnitOutputs now = outputs(inputs.ready);
-  if (now.valid && !inputs.ready) return;
-  Item entering;
+  const bool stands = result_item() != nothing && !control.ready;
+  if (stands) {
+    ++edges_;
+    return false;
+  }
+  const bool takes = control.valid && pause_ <= 0 && !combining_;
   pause_ = std::max<std::int64_t>(0, pause_ - 1);
-  if (inputs.valid && now.ready) {
-    entering = taken(inputs);
+  int entering = nothing;
+  if (takes) {
+    entering = taken(control, operands);
     pause_ = interval_ - 1;
-    combining_ = interleaved_ && inputs.last;
+    combining_ = interleaved_ && control.last;
   }
-  Item arriving = shift(before_, std::move(entering));
+  advance(entering);
+  ++edges_;
+  return takes;
+}
+
+void ClockedUnit::advance(int entering) {
+  const int arriving = shift(before_, entering);
   if (interleaved_) {
-    shift(after_, combined_);
+    drop(shift(after_, combined_));
+    combined_ = nothing;
     clock_interleaved(arriving);
     return;
   }
-  if (arriving.valid) add(arriving);
-  shift(after_, shift(adder_, std::move(arriving)));
+  if (arriving != nothing) {
+    UnitItem& item = items_[static_cast<std::size_t>(arriving)];
+    add(item, item.control.first ? nullptr : &own_);
+    model_.feed_back(item.row.result, own_);
+  }
+  drop(shift(after_, shift(adder_, arriving)));
+}
+
+bool ClockedUnit::clock(const UnitInputs& inputs) {
+  const auto packed = [](const std::vector<Code>& codes, const formats::Format& format) {
+    std::vector<std::uint32_t> words;
+    for (const Code code : codes) {
+      for (int bit = 0; bit < code_bits(format); bit += 32) words.push_back(static_cast<std::uint32_t>(code >> bit));
+    }
+    return words;
+  };
+  if (!inputs.valid) return clock(inputs, BatchOperands{});
+  const std::vector<std::uint32_t> a = packed(inputs.a, model().a_format());
+  const std::vector<std::uint32_t> b = packed(inputs.b, model().b_format());
+  std::vector<std::uint32_t> c;
+  if (inputs.accumulator) c = packed({*inputs.accumulator}, model().in_format());
+  return clock(inputs, BatchOperands{a.data(), b.data(), inputs.a.size(), inputs.accumulator ? c.data() : nullptr});
 }
 
 /// Where the partial sums stand is the loop's; what they are is kept here by number.
-void ClockedUnit::clock_interleaved(const Item& arriving) {
-  combined_ = {};
+void ClockedUnit::clock_interleaved(int arriving) {
   const auto ways = static_cast<std::size_t>(block_.latency);
-  if (arriving.valid) {
+  const bool is_last = arriving != nothing && at(arriving)->control.last;
+  if (arriving != nothing) {
+    UnitItem& item = items_[static_cast<std::size_t>(arriving)];
     if (terms_of_sum_ == 0) {
-      sums_.assign(ways, {});
-      sum_flags_ = 0;
+      sums_.assign(ways, UnitCodes(code_bits(model().out_format()), units()));
+      sum_flags_.clear();
       combinations_ = 0;
     }
-    const auto way = static_cast<std::size_t>(terms_of_sum_ % block_.latency);
-    accumulator_ = sums_[way].code;
-    Item item = arriving;
-    item.issue.first = false;
-    add(item);
-    sums_[way] = item;
-    sum_flags_ |= item.flags;
-    last_row_ = arriving.row;
+    UnitCodes& sum = sums_[static_cast<std::size_t>(terms_of_sum_ % block_.latency)];
+    add(item, &sum);
+    sum = item.row.result;
+    for (std::int64_t unit = 0; unit < units(); ++unit) sum_flags_.set(unit, sum_flags_.at(unit) | item.row.flags.at(unit));
+    last_row_ = item.row.row;
     ++terms_of_sum_;
+    drop(arriving);
   }
-  loop_.clock(arriving.valid ? std::optional(Token{arriving.issue.last}) : std::nullopt);
+  loop_.clock(arriving != nothing ? std::optional(Token{is_last}) : std::nullopt);
   if (const std::optional<CombineStep>& step = loop_.started()) {
-    const auto at = [&](std::int64_t i) { return i == CombineStep::zero ? formats::Code{0} : sums_[static_cast<std::size_t>(i)].code; };
-    const bool alone = step->y == CombineStep::zero;
-    const IssueResult r = model_.add(at(step->x), alone ? std::nullopt : std::optional(at(step->y)), last_row_, ++combinations_);
-    Item item;
-    item.valid = true;
-    item.code = r.accumulator;
-    sum_flags_ |= r.flags;
-    sums_.push_back(item);
+    const UnitCodes zero(code_bits(model().out_format()), units());
+    const auto sum_of = [&](std::int64_t i) { return i == CombineStep::zero ? &zero : &sums_[static_cast<std::size_t>(i)]; };
+    UnitCodes result(code_bits(model().out_format()), units());
+    model_.combine(sum_of(step->x), step->y == CombineStep::zero ? nullptr : sum_of(step->y), last_row_, ++combinations_, result,
+                   sum_flags_);
+    sums_.push_back(std::move(result));
   }
   if (const std::optional<std::int64_t> number = loop_.result_number()) {
-    combined_ = sums_[static_cast<std::size_t>(*number)];
-    combined_.valid = true;
-    combined_.issue.last = true;
-    combined_.flags = sum_flags_;
+    combined_ = new_item();
+    UnitItem& item = items_[static_cast<std::size_t>(combined_)];
+    item.control = {};
+    item.control.last = true;
+    item.row.terms = 0;
+    item.row.result = sums_[static_cast<std::size_t>(*number)];
+    item.row.flags = sum_flags_;
+    item.taken = edges_;
     combining_ = false;
     terms_of_sum_ = 0;
   }
@@ -198,12 +296,12 @@ std::vector<UnitSignal> ClockedUnit::signals() const {
   const auto codes_of = [&](const Stage& stage) {
     all.push_back({stage.scope, stage.number, "valid", nullptr});
     if (stage.holds_sum) {
-      all.push_back({stage.scope, stage.number, "code", &model_.out_format()});
-    } else if (terms_ == 1 && stage.scope != "input" && model_.shows_products()) {
-      all.push_back({stage.scope, stage.number, "code", &*model_.product_format()});
+      all.push_back({stage.scope, stage.number, "code", &model().out_format()});
+    } else if (terms_ == 1 && stage.scope != "input" && model().shows_products()) {
+      all.push_back({stage.scope, stage.number, "code", &*model().product_format()});
     } else if (terms_ == 1) {
-      all.push_back({stage.scope, stage.number, "a", &model_.a_format()});
-      all.push_back({stage.scope, stage.number, "b", &model_.b_format()});
+      all.push_back({stage.scope, stage.number, "a", &model().a_format()});
+      all.push_back({stage.scope, stage.number, "b", &model().b_format()});
     }
   };
   for (const Stage& stage : before_) codes_of(stage);
@@ -211,7 +309,7 @@ std::vector<UnitSignal> ClockedUnit::signals() const {
   if (interleaved_) {
     for (std::int64_t i = 1; i <= block_.latency; ++i) {
       all.push_back({"reduction_0", i, "valid", nullptr});
-      all.push_back({"reduction_0", i, "code", &model_.out_format()});
+      all.push_back({"reduction_0", i, "code", &model().out_format()});
     }
   }
   for (const Stage& stage : after_) codes_of(stage);
@@ -221,16 +319,18 @@ std::vector<UnitSignal> ClockedUnit::signals() const {
 std::vector<UnitSample> ClockedUnit::sample() const {
   std::vector<UnitSample> all;
   const auto see = [&](const Stage& stage) {
-    const Item& item = stage.item;
-    const auto code = [&](formats::Code value) { all.push_back({item.valid ? value : 0, item.valid}); };
-    all.push_back({item.valid ? 1U : 0U, true});
+    const UnitItem* item = at(stage.item);
+    const auto code = [&](const UnitCodes& (*part)(const UnitItem&)) {
+      all.push_back({item != nullptr ? part(*item).at(0) : 0, item != nullptr});
+    };
+    all.push_back({item != nullptr ? 1U : 0U, true});
     if (stage.holds_sum) {
-      code(item.code);
-    } else if (terms_ == 1 && stage.scope != "input" && model_.shows_products()) {
-      code(item.product.value_or(0));
+      code([](const UnitItem& i) -> const UnitCodes& { return i.row.result; });
+    } else if (terms_ == 1 && stage.scope != "input" && model().shows_products()) {
+      code([](const UnitItem& i) -> const UnitCodes& { return i.row.product; });
     } else if (terms_ == 1) {
-      code(item.valid ? item.issue.a.front() : 0);
-      code(item.valid ? item.issue.b.front() : 0);
+      code([](const UnitItem& i) -> const UnitCodes& { return i.row.a.front(); });
+      code([](const UnitItem& i) -> const UnitCodes& { return i.row.b.front(); });
     }
   };
   for (const Stage& stage : before_) see(stage);
@@ -239,7 +339,7 @@ std::vector<UnitSample> ClockedUnit::sample() const {
     for (std::int64_t i = 0; i < block_.latency; ++i) {
       const std::optional<std::int64_t> number = loop_.number_in(block_.latency - 1 - i);
       all.push_back({number ? 1U : 0U, true});
-      all.push_back({number ? sums_[static_cast<std::size_t>(*number)].code : 0, number.has_value()});
+      all.push_back({number ? sums_[static_cast<std::size_t>(*number)].at(0) : 0, number.has_value()});
     }
   }
   for (const Stage& stage : after_) see(stage);

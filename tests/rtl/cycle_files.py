@@ -133,6 +133,116 @@ def multiplier(rows, seed, bits=8, digits=8):
     return words[:rows]
 
 
+class SerialSerial:
+    """v = 2w + (x y_new + y_new x_new) / 8 in two words, x before and y behind their new digits; digits from the fourth clock on."""
+
+    def __init__(self, digits):
+        self.digits, self.cycle, self.x, self.y = digits, 0, 0, 0
+        self.low = digits + 1  # below the estimate's quarters, of digits + 3 fraction bits
+        self.mask = (1 << (digits + 5)) - 1
+        self.s = self.c = 0
+
+    def clock(self, x, y):
+        self.cycle += 1
+        weight = 1 << (self.digits - self.cycle) if self.cycle <= self.digits else 0
+        x, y = (x, y) if weight else (0, 0)
+        first = self.x * y
+        self.y += y * weight
+        second = self.y * x
+        self.x += x * weight
+        s, c = (self.s << 1) & self.mask, (self.c << 1) & self.mask
+        for row in (first & self.mask, second & self.mask):
+            s, c = s ^ c ^ row, (((s & c) | (s & row) | (c & row)) << 1) & self.mask
+        quarters = ((s >> self.low) + (c >> self.low)) & 15
+        quarters -= 16 if quarters >= 8 else 0
+        z = 0
+        if self.cycle > 3:
+            z = 1 if quarters >= 2 else -1 if quarters <= -3 else 0
+            low = (1 << self.low) - 1
+            s, c = ((quarters - 4 * z) & 15) << self.low | (s & low), c & low
+        self.s, self.c = s, c
+        return z
+
+
+def value(digits, first=1):
+    return sum(d * Fraction(2) ** -(first + i) for i, d in enumerate(digits))
+
+
+def wires_of(digit, rng):
+    return {1: (1, 0), -1: (0, 1), 0: (0, 0)}[digit] if digit or rng.random() < 0.7 else (1, 1)
+
+
+def serial_multiplier(rows, seed, digits=8):
+    """{start, x_plus, x_minus, y_plus, y_minus}, {z_plus, z_minus}: operands of `digits` digits, until the product is exact, or cut short."""
+    rng = random.Random(seed)
+    words, registered, number = [], (0, 0), 0
+    while len(words) < rows:
+        kind = number % 5
+        x, y = ([rng.choice((-1, 1))] * digits if kind == 0 else [rng.choice((-1, 1) if kind == 1 else (-1, 0, 1)) for _ in range(digits)] for _ in "xy")
+        length = 2 * digits + 3 if kind != 4 else rng.randrange(1, 2 * digits)
+        unit, z = SerialSerial(digits), []
+        for cycle in range(length):
+            pair = (x[cycle], y[cycle]) if cycle < digits else (rng.choice((-1, 0, 1)), rng.choice((-1, 0, 1)))  # not looked at behind the last
+            new = unit.clock(*pair)
+            if cycle >= 3:
+                z.append(new)
+            (xp, xm), (yp, ym) = wires_of(pair[0], rng), wires_of(pair[1], rng)
+            words.append("%02x" % ((cycle == 0) << 6 | xp << 5 | xm << 4 | yp << 3 | ym << 2 | registered[0] << 1 | registered[1]))
+            registered = (int(new == 1), int(new == -1))
+        if kind != 4:
+            assert value(z) == value(x) * value(y), (x, y, z)
+        number += 1
+    return words[:rows]
+
+
+def inner_product(rows, seed, terms=9, bits=8):
+    """{start, x_plus, x_minus, y}, {p_plus, p_minus, z_plus, z_minus}: vectors at the tree's interval; every sum is exact."""
+    rng = random.Random(seed)
+    tree, words, levels = Tree(terms), [], 4
+    interval = 2 * bits + levels
+    products, outputs, sums, number = [0] * terms, [], [], 0
+    while len(words) < rows:
+        kind = number % 4
+        y = [rng.choice((-128, 127)) if kind == 0 else rng.randrange(-128, 128) for _ in range(terms)]
+        x = [[rng.choice((-1, 1) if kind < 2 else (-1, 0, 1)) for _ in range(bits)] for _ in range(terms)]
+        if kind == 0:
+            x = [[x[0][0]] * bits] * terms
+        units = [SerialParallel(v, bits) for v in y]
+        sums.append(sum(value(d) * Fraction(v, 1 << bits) for d, v in zip(x, y)))
+        for cycle in range(interval):
+            digits = [d[cycle] if cycle < bits else 0 for d in x]
+            wires = [wires_of(d, rng) for d in digits]
+            z = tree.output()
+            outputs.append(z[0] - z[1])
+            fields = int(cycle == 0)
+            for group in ([w[0] for w in wires], [w[1] for w in wires]):
+                fields = fields << terms | sum(bit << t for t, bit in enumerate(group))
+            fields = fields << (bits * terms) | sum((v & 0xff) << (bits * t) for t, v in enumerate(y))
+            for sign in (1, -1):
+                fields = fields << terms | sum((p == sign) << t for t, p in enumerate(products))
+            words.append("%028x" % (fields << 2 | z[0] << 1 | z[1]))
+            tree.clock([{1: (1, 0), -1: (0, 1), 0: (0, 0)}[p] for p in products])
+            products = [unit.clock(d) for unit, d in zip(units, digits)]
+        number += 1
+    for number, total in enumerate(sums[:-2]):
+        start = number * interval + 3 + 2 * levels  # first digit registered at the end of cycle delay + 1 + 2 L, position 1 - L
+        stream = outputs[start:start + interval]
+        assert value(stream, 1 - levels) == total, (number, stream, total)
+    return words[:rows]
+
+
+def interleaved(wave_rows):
+    """{in_valid, last, out_ready, number, gate}, {in_ready, out_valid, acc}, from the rows of `accsim wave`."""
+    words = []
+    for row in wave_rows:
+        valid, out_valid = row["in_valid"] == "1", row["out_valid"] == "1"
+        word = valid << 2 | (row["in_last"] == "1") << 1 | (row["out_ready"] == "1")
+        word = word << 17 | int(row["a"], 16) << 1 | int(row["b"], 16)
+        word = word << 2 | (row["in_ready"] == "1") << 1 | out_valid
+        words.append("%010x" % (word << 16 | (int(row["acc"], 16) if out_valid else 0)))
+    return words
+
+
 def output_stationary(rows, seed, step, size=4):
     """{in_valid, first, last, a, b}, {out_valid, out}: tiles of 1 to 40 terms with gaps of none. `step(cell, first, a, b)` gives a cell's sum."""
     rng = random.Random(seed)

@@ -1,30 +1,37 @@
-// A binary16 adder of four stages in a loop over four partial sums (kind = "interleaved", ways = 4): the i-th number goes to sum i mod 4,
-// round to nearest even, subnormals, infinities and NaN as IEEE 754. A gate makes the number zero of its sign (a product with 0 or 1). `first` starts all four from zero. Its result stands four registers later.
+// A binary16 adder of four stages in a loop (kind = "interleaved", ways = 4, combine = "coalesce"; reference/online.md 6.2): the i-th number of
+// a sum is added to what leaves the loop, partial sum i mod 4. The loop turns when a number comes; behind the last one it turns on, and what
+// leaves it is added in pairs as it appears, until one sum is left, the result. Numbers are taken while none of that goes on; while a result
+// is not taken everything stands still. Round to nearest even, subnormals, infinities and NaN as IEEE 754. A gate makes the number zero of its
+// sign (a product with 0 or 1).
 // BUG: 1 sticky bit lost, 2 one register too many behind the loop, 3 ties rounded away.
 module fp16_accumulator #(
     parameter BUG = 0
 ) (
-    input  logic        clk, rst, in_valid, first,
+    input  logic        clk, rst, in_valid, last, out_ready,
     input  logic [15:0] number,
     input  logic        gate,
-    output logic        out_valid,
+    output logic        in_ready, out_valid,
     output logic [15:0] acc
 );
-  // Which sum, and what it holds; with `first` the others are empty until their turn comes.
-  logic [1:0]  way, now;
-  logic [3:0]  there;
-  logic [15:0] partial [0:3];
-  logic [15:0] x, y;
-  assign x = gate ? number : (number[14:10] == 5'd31) ? 16'h7e00 : {number[15], 15'd0};
-  assign now = first ? 2'd0 : way;
+  // What goes into the loop: a number and what leaves, or the sum that waits for a partner and what leaves.
+  logic        v1, v2, v3, v4, combining, has_partner, result_valid;
+  logic [15:0] acc_4, partner, result, x, y;
+  wire stall = out_valid & !out_ready;
+  assign in_ready = !combining & !stall;
+  wire take = in_valid & in_ready;
+  wire turn = take | (combining & !stall);
+  wire leaves = combining & v4;
+  wire pair = leaves & has_partner;
+  wire waits = leaves ^ has_partner;  // a sum that waits behind this clock
+  wire done = combining & waits & !(v1 | v2 | v3);
+  wire [15:0] gated = gate ? number : (number[14:10] == 5'd31) ? 16'h7e00 : {number[15], 15'd0};
+  assign x = combining ? partner : gated;
+  assign y = v4 ? acc_4 : 16'd0;
 
   // Stage 1: the larger magnitude first.
-  logic        v1, v2, v3, v4;
-  logic [1:0]  w1, w2, w3, w4;
-  logic [15:0] big1, small1, acc_4;
+  logic [15:0] big1, small1;
   logic        nan1, nan2, nan3;
   logic        inf1, inf2, inf3;
-  assign y = (there[now] && !first) ? ((v4 && w4 == now) ? acc_4 : partial[now]) : 16'd0;
 
   // Stage 2: aligned, with guard, round and sticky.
   logic        sign2, sub2, zero2;
@@ -84,44 +91,49 @@ module fp16_accumulator #(
   end
 
   always @(posedge clk) begin
-    v1 <= in_valid & !rst;
-    w1 <= now;
-    if (rst) way <= 2'd0;
-    else if (in_valid) way <= now + 2'd1;
-    if (rst) there <= 4'd0;
-    else if (in_valid) there <= first ? 4'd1 : there | (4'd1 << now);
-    big1 <= (x[14:0] >= y[14:0]) ? x : y;
-    small1 <= (x[14:0] >= y[14:0]) ? y : x;
-    nan1 <= (x[14:0] > 15'h7c00) | (y[14:0] > 15'h7c00) | (x[14:0] == 15'h7c00 & y[14:0] == 15'h7c00 & x[15] != y[15]);
-    inf1 <= (x[14:0] == 15'h7c00) | (y[14:0] == 15'h7c00);
+    if (rst) begin
+      {v1, v2, v3, v4, combining, has_partner, result_valid} <= 7'd0;
+      {acc_4, partner, result} <= 48'd0;
+    end else if (!stall) begin
+      result_valid <= done;
+      if (done) result <= leaves ? acc_4 : partner;
+      if (take && last) combining <= 1'b1;
+      else if (done) combining <= 1'b0;
+      if (combining) begin
+        has_partner <= waits & !done;
+        if (leaves && !has_partner) partner <= acc_4;
+      end
+      if (turn) {v1, v2, v3, v4} <= {combining ? pair : 1'b1, v1, v2, v3};
+    end
+    if (turn) begin
+      big1 <= (x[14:0] >= y[14:0]) ? x : y;
+      small1 <= (x[14:0] >= y[14:0]) ? y : x;
+      nan1 <= (x[14:0] > 15'h7c00) | (y[14:0] > 15'h7c00) | (x[14:0] == 15'h7c00 & y[14:0] == 15'h7c00 & x[15] != y[15]);
+      inf1 <= (x[14:0] == 15'h7c00) | (y[14:0] == 15'h7c00);
 
-    v2 <= v1 & !rst;
-    w2 <= w1;
-    nan2 <= nan1;
-    inf2 <= inf1;
-    sign2 <= big1[15];
-    sub2 <= big1[15] != small1[15];
-    zero2 <= big1[15] & small1[15];
-    exp2 <= exponent(big1);
-    big2 <= significand(big1);
-    small2 <= aligned(significand(small1), exponent(big1) - exponent(small1));
+      nan2 <= nan1;
+      inf2 <= inf1;
+      sign2 <= big1[15];
+      sub2 <= big1[15] != small1[15];
+      zero2 <= big1[15] & small1[15];
+      exp2 <= exponent(big1);
+      big2 <= significand(big1);
+      small2 <= aligned(significand(small1), exponent(big1) - exponent(small1));
 
-    v3 <= v2 & !rst;
-    w3 <= w2;
-    nan3 <= nan2;
-    inf3 <= inf2;
-    sign3 <= sign2;
-    zero3 <= zero2;
-    exp3 <= exp2;
-    sum3 <= sub2 ? {1'b0, big2} - {1'b0, small2} : {1'b0, big2} + {1'b0, small2};
+      nan3 <= nan2;
+      inf3 <= inf2;
+      sign3 <= sign2;
+      zero3 <= zero2;
+      exp3 <= exp2;
+      sum3 <= sub2 ? {1'b0, big2} - {1'b0, small2} : {1'b0, big2} + {1'b0, small2};
 
-    v4 <= v3 & !rst;
-    w4 <= w3;
-    if (nan3) acc_4 <= 16'h7e00;
-    else if (inf3 | packed_code[14:10] == 5'd31 | field == 5'd31) acc_4 <= {sign3, 15'h7c00};
-    else if (sum3 == 15'd0) acc_4 <= {zero3, 15'd0};
-    else acc_4 <= {sign3, packed_code[14:0]};
-    if (v4) partial[w4] <= acc_4;
+      if (!rst) begin
+        if (nan3) acc_4 <= 16'h7e00;
+        else if (inf3 | packed_code[14:10] == 5'd31 | field == 5'd31) acc_4 <= {sign3, 15'h7c00};
+        else if (sum3 == 15'd0) acc_4 <= {zero3, 15'd0};
+        else acc_4 <= {sign3, packed_code[14:0]};
+      end
+    end
   end
 
   generate
@@ -129,14 +141,15 @@ module fp16_accumulator #(
       logic        valid_5;
       logic [15:0] acc_5;
       always @(posedge clk) begin
-        valid_5 <= v4 & !rst;
-        acc_5 <= acc_4;
+        if (rst) valid_5 <= 1'b0;
+        else if (!stall) valid_5 <= result_valid;
+        acc_5 <= result;
       end
       assign out_valid = valid_5;
       assign acc = acc_5;
     end else begin : on_time
-      assign out_valid = v4;
-      assign acc = acc_4;
+      assign out_valid = result_valid;
+      assign acc = result;
     end
   endgenerate
 endmodule

@@ -35,10 +35,8 @@ module mac_bench #(
       fp12_mac #(.BUG(BUG)) dut (.clk, .rst, .in_valid, .first, .a, .b, .product_valid, .out_valid, .product, .acc);
     end else if (UNIT == 1) begin : u
       sr_mac #(.BUG(BUG)) dut (.clk, .rst, .in_valid, .first, .a, .b, .out_valid, .acc);
-    end else if (UNIT == 2 || UNIT == 3) begin : u
-      int_mac #(.SATURATE(UNIT == 3), .BUG(BUG)) dut (.clk, .rst, .in_valid, .first, .a, .b, .out_valid, .acc);
     end else begin : u
-      fp16_accumulator #(.BUG(BUG)) dut (.clk, .rst, .in_valid, .first, .number(a), .gate(b[0]), .out_valid, .acc);
+      int_mac #(.SATURATE(UNIT == 3), .BUG(BUG)) dut (.clk, .rst, .in_valid, .first, .a, .b, .out_valid, .acc);
     end
     if (UNIT != 0) begin : none
       assign product_valid = 1'b0;

@@ -2,8 +2,10 @@
 
 Arguments: the program, libaccsim_dpi.so, the folder of accsim_dpi_pkg.sv, a folder to build in."""
 
+import csv
 import ctypes
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -16,7 +18,8 @@ from harness import accsim, case, done, equal, expect
 library, package_folder, build_folder = sys.argv[2:5]
 sys.argv = sys.argv[:2]
 here = os.path.dirname(os.path.abspath(__file__))
-modules = ("fp12_mac", "sr_mac", "int_mac", "fp16_accumulator", "online_adder_tree", "online_multiplier", "os_array")
+modules = ("fp12_mac", "sr_mac", "int_mac", "fp16_accumulator", "online_adder_tree", "online_multiplier", "online_serial_multiplier",
+           "online_inner_product", "os_array")
 sources = [os.path.join(here, name + ".sv") for name in ("rtl_bench", "mac_bench", "cycle_bench") + modules]
 built = {}
 most_rows_with_bugs = 30000  # what the benches have room for
@@ -29,14 +32,19 @@ units = {
     "stochastic": (1, "sr_fp12", ["--rounding", lfsr], "--latency 2", ("stage sum", late, "stage sum")),
     "wrapping integer": (2, "int16_wrap", [], "--latency 2", ("stage sum", late, None)),
     "saturating integer": (3, "int16_saturate", [], "--latency 2", ("stage sum", late, "stage sum")),
-    "interleaved binary16": (4, "fp16", ["--in-a", "fp16", "--in-b", "uint1", "--set", "reduction.0.kind=interleaved", "--set",
-                                         "reduction.0.ways=4"], "--latency 4", ("stage sum", late, "stage sum")),
 }
 
 
-# The number of a unit in cycle_bench.sv, cycles, what reports of planted bugs name.
-cycle_units = {"online adder tree": (10, 100000, "stage tree"), "online multiplier": (11, 100000, "stage digit"),
-               "output-stationary array": (12, 12000, "stage")}
+# The number of a unit in cycle_bench.sv, cycles, what reports of planted bugs 1, 2 and 3 name, datapath and options of the model in lockstep.
+interleaved = "--in-a fp16 --in-b uint1 --set reduction.0.kind=interleaved --set reduction.0.ways=4 --set reduction.0.combine=coalesce"
+cycle_units = {
+    "online adder tree": (10, 100000, ("digit", "digit", "digit"), "online_r2_int8", "--terms 9 --part tree"),
+    "online multiplier": (11, 100000, ("digit", "digit", "digit"), "online_r2_int8", "--terms 1"),
+    "output-stationary array": (12, 12000, ("sum", "control", "sum"), "int16_saturate", "--set array.rows=4 --set array.cols=4"),
+    "online inner product": (13, 100000, ("product", "digit", "digit"), "online_r2_int8", "--terms 9"),
+    "serial-serial multiplier": (14, 100000, ("digit", "digit", "digit"), "online_r2_int8", "--terms 1 --set reduction.0.multiplier=serial_serial"),
+    "interleaved binary16": (15, 250000, ("sum", "control", "sum"), "fp16", interleaved),
+}
 
 
 def need(*tools):
@@ -102,32 +110,73 @@ def array_steps():
     return step
 
 
-def cycle_vectors(folder, unit, seed=1):
-    number, rows, _ = cycle_units[unit]
+def interleaved_words(folder, rows):
+    """At least `rows` additions, directed ones among them, in sums of 1 to 40; gaps, and results that wait."""
+    rng = random.Random(3)
+    path, wave = os.path.join(folder, "in.csv"), os.path.join(folder, "wave.csv")
+    done(accsim("vectors", "--acc", "fp16", *interleaved.split(), "--count", rows, "--steps", "16", "--seed", "5", "--output", path))
+    with open(path, encoding="utf-8") as file:
+        numbers = [(row["a"], row["b"]) for row in csv.DictReader(line for line in file if not line.startswith("#"))]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("a,b,seq\n")
+        left = sequence = 0
+        for a, b in numbers:
+            if left == 0:
+                left, sequence = rng.choice((1, 2, 3, 4, 5, 8, 16, 40)), sequence + 1
+            left -= 1
+            file.write("%s,%s,%d\n" % (a, b, sequence))
+    done(accsim("wave", "--acc", "fp16", *interleaved.split(), "--vectors", path, "--output", wave, "--in-valid", "11101", "--out-ready", "1101"))
+    with open(wave, encoding="utf-8") as file:
+        return cycle_files.interleaved(csv.DictReader(file))
+
+
+def cycle_words(folder, unit, seed=1):
+    number, rows = cycle_units[unit][:2]
     if number == 12:
         words, macs = cycle_files.output_stationary(rows, seed, array_steps())
         expect(macs >= 100000, macs)
-    else:
-        words = (cycle_files.adder_tree if number == 10 else cycle_files.multiplier)(rows, seed)
-    path = os.path.join(folder, "cycles.hex")
+        return words
+    if number == 15:
+        return interleaved_words(folder, 100000)
+    files = {10: cycle_files.adder_tree, 11: cycle_files.multiplier, 13: cycle_files.inner_product, 14: cycle_files.serial_multiplier}
+    return files[number](rows, seed)
+
+
+cycle_paths = {}
+
+
+def cycle_file(unit, rows):
+    """A file of the unit's first `rows` cycles; the words are made once."""
+    if unit not in cycle_paths:
+        folder = os.path.join(build_folder, "cycles", "%d" % cycle_units[unit][0])
+        os.makedirs(folder, exist_ok=True)
+        cycle_paths[unit] = (folder, cycle_words(folder, unit))
+    folder, words = cycle_paths[unit]
+    path = os.path.join(folder, "%d.hex" % rows)
     with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(words) + "\n")
-    return path
+        file.write("\n".join(words[:rows]) + "\n")
+    return path, min(rows, len(words))
 
 
-def cycle_by_cycle(simulator, folder, rows_limit):
-    for unit, (number, rows, stage) in cycle_units.items():
-        path = cycle_vectors(folder, unit)
-        rows = min(rows, rows_limit)
-        shorter = path + ".start"
-        with open(path, encoding="utf-8") as file, open(shorter, "w", encoding="utf-8") as start:
-            start.writelines(line for _, line in zip(range(most_rows_with_bugs), file))
-        command = simulator + ["+unit=%d" % number]
-        output = run(command + ["+bug=0", "+rows=%d" % rows, "+vectors=" + path])
+def run_cycles(simulator, unit, bug, most_rows):
+    number, _, _, datapath, options = cycle_units[unit]
+    path, rows = cycle_file(unit, most_rows)
+    output = run(simulator + ["+unit=%d" % number, "+bug=%d" % bug, "+rows=%d" % rows, "+vectors=" + path, "+datapath=" + datapath, "+options=" + options])
+    return output, rows
+
+
+def cycle_by_cycle(simulator, most_rows, lockstep):
+    for unit, (_, _, stages, _, _) in cycle_units.items():
+        output, rows = run_cycles(simulator, unit, 0, most_rows)
         expect("%d cycles, 0 wrong" % rows in output, unit, output)
-        for bug in (1, 2, 3):
-            output = run(command + ["+bug=%d" % bug, "+rows=%d" % min(rows, most_rows_with_bugs), "+vectors=" + shorter])
-            expect("cycle " in output and stage in output and ", 0 wrong" not in output, unit, bug, output)
+        expect(not lockstep or "lockstep: 0 mismatches" in output, unit, output)
+        for bug, stage in enumerate(stages, 1):
+            output, _ = run_cycles(simulator, unit, bug, min(most_rows, 20000))
+            reports = [line for line in output.splitlines() if line.startswith("cycle ")]
+            expect(reports and ", 0 wrong" not in output, unit, bug, output)
+            if lockstep:
+                models = [line for line in reports if "(file)" not in line]
+                expect(models and "stage " + stage in models[0] and "lockstep: 0 mismatches" not in output, unit, bug, output)
 
 
 @case("the models of the online units give worked examples digit by digit")
@@ -142,16 +191,20 @@ def _(folder):
     # 185/256 * 77/256, the first eight digits.
     multiplier = cycle_files.SerialParallel(77, 8)
     equal([multiplier.clock(d) for d in (1, 1, 0, -1, 1, 0, 1, -1, 0, 0)], [0, 0, 0, 1, 0, -1, 1, 0, 0, 0])
+    # The product of 185/256 and 173/256 is 32005/65536; digits from the recurrence by hand.
+    serial = cycle_files.SerialSerial(8)
+    pairs = list(zip((1, 1, 0, -1, 1, 0, 1, -1), (1, 0, 1, 1, -1, 1, 0, 1))) + [(0, 0)] * 3
+    equal([serial.clock(*pair) for pair in pairs], [0, 0, 0, 1, 0, 0, 0, 0, -1, 1, -1])
 
 
-@case("online adders and multipliers give every digit in its cycle, the array every sum, and planted bugs are named with cycle and stage (Verilator)")
+@case("online units, the array and the interleaved accumulator give every digit and sum in its cycle, in lockstep; planted bugs are named with cycle and stage (Verilator)")
 def _(folder):
-    cycle_by_cycle(verilated(), folder, 100000)
+    cycle_by_cycle(verilated(), 250000, True)
 
 
-@case("the same under Icarus")
+@case("the same under Icarus, from files")
 def _(folder):
-    cycle_by_cycle(interpreted(), folder, 10000)
+    cycle_by_cycle(interpreted(), 10000, False)
 
 
 @case("every unit is bit and cycle identical with the model, in lockstep under Verilator over 100,000 rows, directed ones among them")
@@ -192,9 +245,10 @@ def _(folder):
 @case("Yosys synthesizes every unit without latches")
 def _(folder):
     need("yosys")
+    parts = {"online_inner_product": ("online_inner_product", "online_multiplier", "online_adder_tree")}
     for name in modules:
         log = run(["yosys", "-p", "read_verilog -sv %s; synth -flatten -top %s; select -assert-none t:$dlatch t:$_DLATCH_* t:$_DLATCHSR_*; "
-                   "select -assert-any t:$_*DFF*; stat" % (os.path.join(here, name + ".sv"), name)])
+                   "select -assert-any t:$_*DFF*; stat" % (" ".join(os.path.join(here, n + ".sv") for n in parts.get(name, (name,))), name)])
         expect("Number of cells" in log, name, log[-500:])
 
 

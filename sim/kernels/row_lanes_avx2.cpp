@@ -1,0 +1,11 @@
+// Rows in lanes for one instruction set.
+#define ACCSIM_ISA row_avx2
+#if defined(__x86_64__)
+#include "sim/kernels/row_lanes.h"
+
+namespace accsim::sim::kernels {
+
+RowLanes row_lanes_avx2() { return {ACCSIM_ISA::multiply_rows, ACCSIM_ISA::add_rows}; }
+
+}  // namespace accsim::sim::kernels
+#endif
