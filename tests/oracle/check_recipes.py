@@ -1,12 +1,13 @@
 """Compares `accsim run --recipe` with a model of two recipes written from their definitions alone.
 
-  check_recipes.py ACCSIM [TRACE...] [--outputs N]
+  check_recipes.py ACCSIM [TRACE...] [--outputs N] [--last-step]
 
 mellempudi2019: E5M2 operands and results, to nearest forward, stochastic (8 bits, kind a) for gradients; binary32 sums; the loss
 scale divided out and 10000 put in. luq4: INT4 with SAWB forward; gradients 0 or alpha * 2^0..2^6, alpha = max|g| / 2^6, below alpha
 up with probability |g| / alpha, above with the fraction of the way to the next power of two, both as integers of 24 bits. Values and
-codes of N outputs a pass and layer (the first, the last, random ones), bit by bit; without traces the small synthetic one.
-The last line is `N passed, M failed`; the exit status is 1 if anything differs.
+codes of N outputs a pass and layer (the first, the last, random ones), bit by bit, of every layer with gradients (--last-step: of the last
+step). Without traces: a small synthetic one and a transformer block in training.
+The last line is `N passed, M failed`; the exit status is 1 if anything differs, 77 if none of the traces is there.
 """
 import argparse
 import os
@@ -21,6 +22,7 @@ import h5py
 import numpy
 
 import make_small_trace
+import make_transformer_trace
 from datapath import Randoms, evaluate, load_datapath
 from formats import Rounding, encode, is_special, parse_format, round_number
 from philox import SITE_OPERAND_A, SITE_OPERAND_B, SITE_OUTPUT
@@ -153,10 +155,12 @@ def compare(name, recipe, layer, pass_, group, count, rng, tally):
             print('FAILED %s: %s %s output %d: expected %r, found %r' % (name, layer.name, pass_, o, wanted, got), flush=True)
 
 
-def compare_trace(accsim, name, recipe, path, count, rng, tally):
+def compare_trace(accsim, name, recipe, path, last_step, count, rng, tally):
     with tempfile.TemporaryDirectory() as folder, h5py.File(path, 'r') as f:
         out = os.path.join(folder, 'run.h5')
         everything = [layer for layer in layers(f) if 'grad_output' in layer.group]
+        if last_step:
+            everything = [layer for layer in everything if layer.name.split('/')[0] == everything[-1].name.split('/')[0]]
         command = [accsim, 'run', '--recipe', name, '--trace', path, '--out', out, '--quiet']
         for layer in everything:
             command += ['--layer', layer.name.replace('[', '[[]')]
@@ -191,16 +195,22 @@ def main():
     parser.add_argument('accsim')
     parser.add_argument('traces', nargs='*')
     parser.add_argument('--outputs', type=int, default=12, help='outputs a pass and layer (default %(default)s)')
+    parser.add_argument('--last-step', action='store_true', help='only the layers of the last step')
     settings = parser.parse_args()
     tally = {True: 0, False: 0}
     with tempfile.TemporaryDirectory() as folder:
-        traces = settings.traces
+        traces = [path for path in settings.traces if os.path.exists(path)]
+        for path in set(settings.traces) - set(traces):
+            print('skipped: no ' + path)
+        if settings.traces and not traces:
+            sys.exit(77)
         if not traces:
-            traces = [os.path.join(folder, 'small.h5')]
+            traces = [os.path.join(folder, 'small.h5'), os.path.join(folder, 'transformer.h5')]
             write_small_trace(traces[0])
+            make_transformer_trace.write(traces[1], steps=(1, 40))
         for path in traces:
             for name, recipe in RECIPES.items():
-                compare_trace(settings.accsim, name, recipe, path, settings.outputs, random.Random(1), tally)
+                compare_trace(settings.accsim, name, recipe, path, settings.last_step, settings.outputs, random.Random(1), tally)
     print('%d passed, %d failed' % (tally[True], tally[False]))
     sys.exit(1 if tally[False] or not tally[True] else 0)
 
