@@ -45,6 +45,10 @@ sim::WeightUpdate master_weight(const UpdateOptions& o, const sim::Recipe& recip
       throw InputError("--format", "missing, and no recipe with a master_weight", "a format for the master weights");
     if (role->scale != sim::RecipeScale::one)
       throw InputError("recipe \"" + recipe.name + "\": tensors.master_weight.scale", "a scale", "\"one\"");
+    if (role->through || role->clamp_low || role->clamp_high || role->samples != 1)
+      throw InputError("recipe \"" + recipe.name + "\": tensors.master_weight", "through, clamp_low, clamp_high or samples",
+                       "format, rounding, overflow, underflow, subnormals");
+    update.nearest_subnormals = role->nearest_subnormals;
     update.format = *role->operand.format;
     update.rounding = role->operand.rounding;
   } else {

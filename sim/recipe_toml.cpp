@@ -21,9 +21,11 @@ struct SawbRow {
   std::string_view name;
   int bits;  ///< 0: any
   double c1, c2;
+  int unused_codes = 0;  ///< of the format
 };
-/// luq: LUQ's official code (OpenReview yTbNYYcopd). ibm: fms-model-optimizer, by width; ibm_old: its older 2-bit pair; ibm_102 to
-/// ibm_403: its code-book variants, the last one for 15 levels.
+/// luq: LUQ's official code (OpenReview yTbNYYcopd). ibm: fms-model-optimizer, by width; ibm_old: its older 2-bit pair; ibm_102 (every
+/// code, none of them 0), ibm_103 and ibm_403 (0 in the middle, so one code less): its code-book variants (sawb_utils.py,
+/// sawb_params_code).
 constexpr std::array<SawbRow, 10> sawb_rows = {{{"luq", 0, 12.1, -12.2},
                                                 {"ibm", 2, 3.12, -2.064},
                                                 {"ibm", 3, 7.509, -6.892},
@@ -31,9 +33,9 @@ constexpr std::array<SawbRow, 10> sawb_rows = {{{"luq", 0, 12.1, -12.2},
                                                 {"ibm", 5, 17.74, -18.64},
                                                 {"ibm", 8, 31.76, -35.04},
                                                 {"ibm_old", 2, 3.212, -2.178},
-                                                {"ibm_102", 0, 2.6, -1.71},
-                                                {"ibm_103", 0, 2.6, -1.71},
-                                                {"ibm_403", 0, 12.035, -12.03}}};
+                                                {"ibm_102", 0, 3.12, -2.064},
+                                                {"ibm_103", 0, 2.6, -1.71, 1},
+                                                {"ibm_403", 0, 12.035, -12.03, 1}}};
 
 std::optional<double> read_number(const Table& t, std::string_view key) {
   const toml::node* node = t.node(key);
@@ -56,6 +58,7 @@ void read_sawb(const Table& t, RoleQuantizer& q) {
   const std::string accepted =
       "\"luq\", \"ibm\" (2, 3, 4, 5 or 8 bits), \"ibm_old\" (2 bits), \"ibm_102\", \"ibm_103\", \"ibm_403\" or [c1, c2]";
   if (node == nullptr) throw InputError(t.place("coefficients"), "missing", accepted);
+  int unused_codes = 0;
   if (const toml::array* pair = node->as_array()) {
     if (pair->size() != 2 || !pair->get(0)->is_number() || !pair->get(1)->is_number()) t.wrong_type("coefficients", *node, accepted);
     q.c1 = *pair->get(0)->value<double>();
@@ -69,10 +72,11 @@ void read_sawb(const Table& t, RoleQuantizer& q) {
       throw InputError(t.place("coefficients"), "\"" + name + "\" for " + std::to_string(bits) + " bits", accepted);
     q.c1 = row->c1;
     q.c2 = row->c2;
+    unused_codes = row->unused_codes;
   }
   q.steps = read_number(t, "steps");
   q.steps_signed = read_number(t, "steps_signed");
-  if (!q.steps) q.steps = std::ldexp(1.0, code_bits(*q.operand.format)) - 1;
+  if (!q.steps) q.steps = std::ldexp(1.0, code_bits(*q.operand.format)) - 1 - unused_codes;
   for (const auto& [key, value] : {std::pair("steps", q.steps), std::pair("steps_signed", q.steps_signed)}) {
     if (value && *value <= 0) throw InputError(t.place(key), number(*value), "a number above zero");
   }

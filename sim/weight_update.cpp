@@ -18,6 +18,7 @@ UpdateReport replay_update(std::span<const double> weights, std::span<const doub
   formats::RoundingSpec nearest = update.rounding;
   nearest.mode = formats::Rounding::rne;
   const formats::Rounder to_nearest(update.format, nearest);
+  const Exact min_normal = widened(formats::limits(update.format).min_normal);
   UpdateReport report;
   report.weights = static_cast<std::int64_t>(weights.size());
   report.weights_after.resize(weights.size());
@@ -30,7 +31,9 @@ UpdateReport replay_update(std::span<const double> weights, std::span<const doub
       RandomSite random(update.rounding, update.seed, {.output = i, .layer = layer, .pass = 3, .site = 0}, nullptr);
       for (int u = 0; u < update.updates; ++u) {
         const Exact before = weight;
-        weight = rounder.rounded_sum(before, from_double<Wide>(step), random.next()).value;
+        const std::uint32_t r = random.next();
+        const bool is_nearest = update.nearest_subnormals && compare_magnitude(sum(before, from_double<Wide>(step)), min_normal) < 0;
+        weight = (is_nearest ? to_nearest : rounder).rounded_sum(before, from_double<Wide>(step), r).value;
         report.nonzero += step != 0;
         report.swamped += step != 0 && same_value(before, weight);
       }

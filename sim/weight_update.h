@@ -13,6 +13,7 @@ namespace accsim::sim {
 struct WeightUpdate {
   formats::Format format;  ///< of the master weight
   formats::RoundingSpec rounding;
+  bool nearest_subnormals = false;  ///< sums below the smallest normal are rounded to nearest even, whatever `rounding` says
   double learning_rate = 0.01;
   int updates = 1;         ///< how often the gradient is applied
   std::uint64_t seed = 0;  ///< of an rng=philox that names none

@@ -226,6 +226,16 @@ def updates(folder):
     equal((nearest["weights"], nearest["nonzero"], nearest["swamped"], nearest["survived"], nearest["bias"]), (36, 36 * 64, 36 * 64, 0, 1))
     arriving = update("--recipe", "mellempudi2019", "--updates", "64")
     expect(0.8 < arriving["survived"] < 1.2, arriving)
+    # subnormal weights: the emulator's master weights are rounded to nearest there, the paper's stochastically
+    with h5py.File(trace, "a") as file:
+        file["step_000001/fc/weight"][...] = 2.0 ** -16
+        file["step_000001/fc/grad_weight"][...] = 2.0 ** -26
+    equal(update("--recipe", "mellempudi2019_emulator", "--loss-scale", "constant:65536", "--updates", "64")["survived"], 0)
+    expect(update("--recipe", "mellempudi2019", "--loss-scale", "constant:65536", "--updates", "64")["survived"] > 0.5)
+    with open(folder + "/r.toml", "w") as file:
+        file.write('[tensors.master_weight]\nformat = "fp16"\nclamp_high = 1\n[passes]\nwgrad = "fp32"\n')
+    result = accsim("update", "--trace", trace, "--recipe", folder + "/r.toml")
+    equal((result.status, "master_weight" in result.err and "clamp_high" in result.err), (3, True), result)
     equal(accsim("update", "--trace", trace).status, 3)
     equal(accsim("update", "--trace", trace, "--format", "fp16", "--lr", "0").status, 3)
 

@@ -64,6 +64,18 @@ TEST_CASE("the schedule of the enhanced loss scaling of 2019: 8K after 40K itera
 
 TEST_CASE("back-off starts at the maximum of 2^24 unless it is told where") {
   CHECK(scales("backoff", "xx.") == std::vector<double>{16777216, 8388608, 4194304});
+  const LossScaling published = parse_loss_scaling("backoff");  // OpenSeq2Seq: scale_min 1, scale_max 2^24, step_factor 2, step_window 2000
+  CHECK(published.minimum == std::vector<ScaleMinimum>{{0, 1}});
+  CHECK(published.max == 0x1p24);
+  CHECK(published.factor == 2);
+  CHECK(published.window == 2000);
+  // an overflow at iteration 0; (2000 - 0) mod 2000 = 0: doubled after iteration 2000, not before
+  LossScaler scaler(published);
+  scaler.finish_iteration(true);
+  while (scaler.iteration() < 2000) scaler.finish_iteration(false);
+  CHECK(scaler.scale() == 0x1p23);
+  scaler.finish_iteration(false);
+  CHECK(scaler.scale() == 0x1p24);
   CHECK(scales("constant:1000", "x.x") == std::vector<double>{1000, 1000, 1000});
 }
 

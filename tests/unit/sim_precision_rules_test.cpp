@@ -31,7 +31,11 @@ const std::vector<int> accumulator_bits = {9, 13, 13, 13, 13, 12, 13, 12, 12, 12
 TEST_CASE("F2 gives the published offsets and, with B_min = 3, the published widths of activations and weights") {
   const double smallest = std::min(*std::min_element(activation_gains.begin(), activation_gains.end()),
                                    *std::min_element(weight_gains.begin(), weight_gains.end()));
-  CHECK(feedforward_offsets(activation_gains, smallest) == std::vector{5, 4, 4, 3, 3, 3, 3, 3, 4, 4, 4, 4, 3, 3, 4, 3, 2, 1, 0});
+  std::vector<int> activations = feedforward_offsets(activation_gains, smallest);
+  CHECK(activations == std::vector{5, 4, 4, 3, 3, 3, 3, 3, 4, 4, 4, 4, 3, 3, 4, 3, 2, 1, 0});
+  for (int& a : activations) a += 3;
+  activations.insert(activations.begin(), 8);  // the network's input: 8 bits
+  CHECK(activations == std::vector{8, 8, 7, 7, 6, 6, 6, 6, 6, 7, 7, 7, 7, 6, 6, 7, 6, 5, 4, 3});
   std::vector<int> weights = feedforward_offsets(weight_gains, smallest);
   CHECK(weights == std::vector{11, 10, 10, 10, 10, 11, 10, 11, 11, 11, 11, 11, 12, 11, 11, 11, 11, 11, 10, 10, 9, 7});
   for (int& w : weights) w += 3;
@@ -62,6 +66,47 @@ TEST_CASE("F3 and F4: r_GW = 2^-2 and 11 bits of the first published layer from 
   CHECK(weight_gradient_step_exponent(0.00195 * 0.00195) == -12);
   CHECK(gradient_format(-2, -12) == FixedPoint{.is_signed = true, .range_exponent = -2, .bits = 11});
   CHECK(gradient_format(-2, -12).spelling() == "s11.12");
+}
+
+TEST_CASE("F3 and F4 give every published r_GW and B_GW from the standard deviations that they stand for") {
+  // r = 2^e for 2 sigma_max / sqrt(0.1) in (2^(e - 1), 2^e]; the step is 2^-d for sigma_min / 4 in [2^-d, 2^(1-d)), and B = e + d + 1.
+  const double root = std::sqrt(0.1);
+  for (std::size_t i = 0; i < weight_bits.size(); ++i) {
+    const int e = weight_gradient_ranges[i];
+    const int d = weight_gradient_bits[i] - 1 - e;
+    for (const double within : {0.501, 0.999}) {
+      const double sigma_max = within * std::ldexp(root, e - 1);
+      CHECK(gradient_range_exponent(sigma_max * sigma_max, 2) == e);
+    }
+    for (const double above : {1.001, 1.999}) {
+      const double sigma_min = 4 * above * std::ldexp(1.0, -d);
+      CHECK(gradient_format(e, weight_gradient_step_exponent(sigma_min * sigma_min)).bits == weight_gradient_bits[i]);
+    }
+  }
+}
+
+TEST_CASE(
+    "the published activation gradients: r_GA by F3 with the factor 8 and the doubling, B_GA by F5 from singular values in their "
+    "intervals") {
+  // Variances and singular values were not published, so what the results say about them is derived here. First layer: r = 2 2^-12, so
+  // 8 sigma / sqrt(0.1) in (2^-13, 2^-12]; 7 bits, a step of 2^(-11 + 1 - 7) = 2^-17, from the weight gradient's 2^(-2 + 1 - 11) = 2^-12:
+  // sqrt(lambda) in (2^4, 2^5]. Last layer: r = 2 2^-5; 15 bits, 2^(-4 + 1 - 15) = 2^-18 from 2^(-2 + 1 - 14) = 2^-15: in (2^2, 2^3].
+  const double root = std::sqrt(0.1);
+  const auto bits = [&](int range, double sigma_share, int weight_step, double lambda) {
+    const double sigma = sigma_share * std::ldexp(root, range - 3);
+    return gradient_format(gradient_range_exponent(sigma * sigma, 8) + 1, activation_gradient_step_exponent(weight_step, lambda)).bits;
+  };
+  for (const double share : {0.501, 0.999}) {
+    CHECK(bits(-12, share, -12, 256) == 6);
+    CHECK(bits(-12, share, -12, 257) == 7);
+    CHECK(bits(-12, share, -12, 1024) == 7);
+    CHECK(bits(-12, share, -12, 1025) == 8);
+    CHECK(bits(-5, share, -15, 16) == 14);
+    CHECK(bits(-5, share, -15, 16.1) == 15);
+    CHECK(bits(-5, share, -15, 64) == 15);
+    CHECK(bits(-5, share, -15, 64.1) == 16);
+  }
+  CHECK(bits(-12, 1.001, -12, 1024) == 8);  // one binade more of range
 }
 
 TEST_CASE("F5: the step shrinks by the square root of the largest singular value") {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "formats/error.h"
+#include "formats/round.h"
 #include "sim/error_sums.h"
 #include "sim/recipe_quantize.h"
 #include "sim/recipe_toml.h"
@@ -77,8 +78,10 @@ TEST_CASE("SAWB: the published coefficients of every width, on values with rms 2
   CHECK(ibm("int4", "ibm") == near(2 * (2 * 12.68 - 12.80) / 15));
   CHECK(ibm("int5", "ibm") == near(2 * (2 * 17.74 - 18.64) / 31));
   CHECK(ibm("int8", "ibm") == near(2 * (2 * 31.76 - 35.04) / 255));
-  CHECK(ibm("int4", "ibm_102") == near(2 * (2 * 2.6 - 1.71) / 15));
-  CHECK(ibm("int4", "ibm_403") == near(2 * (2 * 12.035 - 12.03) / 15));
+  // code books: 102 has the levels -a, -a/3, a/3, a; 103 -a, 0, a; 403 -a, -6/7 a, .. a
+  CHECK(ibm("int2", "ibm_102") == near(2 * (2 * 3.12 - 2.064) / 3));
+  CHECK(ibm("int2", "ibm_103") == near(2 * 2.6 - 1.71));
+  CHECK(ibm("int4", "ibm_403") == near((2 * 12.035 - 12.03) / 7));
   CHECK(ibm("int4", "luq") == 2 * 12.0 / 15);
 }
 
@@ -142,6 +145,21 @@ TEST_CASE("the emulator's quantizer rounds twice: 1.125 + 2^-20 becomes 1.125 in
         std::vector<double>{inf, -inf, inf});
 }
 
+TEST_CASE("the same example in codes: binary16 3c80, E5M2 3d directly, 3c through binary16; 57344 is the last finite code, 7b, then 7c") {
+  using accsim::formats::encode;
+  using accsim::formats::from_double;
+  using accsim::formats::parse_format;
+  const double x = 1.125 + 0x1p-20;
+  const auto code = [](double value, const char* format) {
+    return encode(from_double<accsim::formats::UInt128>(value), parse_format(format));
+  };
+  CHECK(code(quantized("format = \"fp16\"", {x}).front(), "fp16") == 0x3c80);
+  CHECK(code(quantized("format = \"e5m2\"", {x}).front(), "e5m2") == 0x3d);
+  CHECK(code(quantized("format = \"e5m2\"\nthrough = \"fp16\"", {x}).front(), "e5m2") == 0x3c);
+  CHECK(code(quantized("format = \"e5m2\"\noverflow = \"ieee\"", {57344}).front(), "e5m2") == 0x7b);
+  CHECK(code(quantized("format = \"e5m2\"\noverflow = \"ieee\"", {61440}).front(), "e5m2") == 0x7c);
+}
+
 TEST_CASE("the emulator never rounds subnormals stochastically") {
   const Recipe emulator = find_recipe("mellempudi2019_emulator");
   const Recipe plain = find_recipe("mellempudi2019");
@@ -187,6 +205,22 @@ TEST_CASE("LUQ is unbiased: below alpha, between the powers of two, and as the m
       CHECK(std::fabs(mean[i] - values[i]) <= 4 * sigma);
     }
   }
+}
+
+TEST_CASE("LUQ's deterministic variant, 2^floor(log2(4/3 v)), turns up at 3/2 of the lower power of two") {
+  const std::string keys = "format = \"luq_e3m0\"\nscale = \"luq\"\nspan = 6";
+  for (double low = 1; low < 64; low *= 2)
+    CHECK(quantized(keys, {64, std::nextafter(1.5 * low, 0.0), std::nextafter(1.5 * low, 64.0)}) == std::vector<double>{64, low, 2 * low});
+}
+
+TEST_CASE("a multiplier-free backward pass: every product of an INT4 and a LUQ gradient is a number of 1-4-2, exactly") {
+  const auto format = accsim::formats::parse_format("e4m2:bias=1,specials=none");  // 2^1 .. 2^14 and subnormals by halves
+  const accsim::formats::Rounder rounder(format, {});
+  for (int weight = -8; weight <= 8; ++weight) {
+    for (int e = 0; e <= 7; ++e)
+      CHECK_FALSE(rounder(accsim::formats::from_double<accsim::formats::UInt128>(std::ldexp(weight, e))).events.inexact);
+  }
+  CHECK(rounder(accsim::formats::from_double<accsim::formats::UInt128>(9)).events.inexact);  // four significant bits
 }
 
 TEST_CASE("to nearest the same quantizer is biased: what lies below half of alpha is lost, 1.25 alpha always becomes alpha") {

@@ -45,6 +45,28 @@ TEST_CASE("stochastically, the same updates arrive on average") {
   CHECK(r.survived == doctest::Approx(share / 0.25).epsilon(1e-12));
 }
 
+TEST_CASE("the emulator's binary16 master weights: 13 random bits, below 2^-14 to nearest, above the largest value infinite") {
+  // IntelLabs/FP8-Emulation-Toolkit: subnormals (spacing 2^-24) are never stochastic: a quarter of a spacing never arrives.
+  const auto arrived = [](double weight, double gradient, bool nearest_subnormals) {
+    WeightUpdate u;
+    u.format = accsim::formats::parse_format("fp16");
+    accsim::formats::parse_rounding("sr:bits=13", u.rounding);
+    u.rounding.overflow = accsim::formats::Overflow::ieee;
+    u.nearest_subnormals = nearest_subnormals;
+    u.learning_rate = 1;
+    const std::vector<double> weights(1000, weight), gradients(1000, gradient);
+    const UpdateReport r = replay_update(weights, gradients, u, 0);
+    return r.nonzero - r.swamped;
+  };
+  CHECK(arrived(0x1p-16, -0x1p-26, true) == 0);
+  CHECK(arrived(0x1p-16, -0x1p-26, false) > 150);
+  CHECK(arrived(0x1p-14, -0x1p-26, true) > 150);  // a normal: the same quarter of a spacing
+  // 13 bits resolve a share of 2^-13 of the spacing 2^-10, no less: all ones and nothing carry
+  CHECK(arrived(1, -0x1p-24, true) == 0);
+  const UpdateReport r = updated("fp16", "sr:bits=13", {65504}, {-64}, 1);
+  CHECK(std::isinf(r.weights_after[0]));
+}
+
 TEST_CASE("the weight starts from its value in the format") {
   const UpdateReport r = updated("bf16", "rne", {1.001}, {0});
   CHECK(r.weights_after == std::vector<double>{1});
