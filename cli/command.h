@@ -49,6 +49,10 @@ void add_datapath_options(CLI::App& command, DatapathOptions& options, bool posi
 /// Throws UsageError where an operand is taken as traced or in blocks, which have no codes.
 void require_operand_codes(const sim::Datapath& datapath);
 
+/// --seed: 0 to 2^64 - 1, decimal or hexadecimal (0x). `seed` outlives the parsing, and its value then is the default.
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& description = "Seed of every rng=philox that names none");
+/// --threads: 1 to 4096; left alone where it is not given.
+void add_threads_option(CLI::App& command, int& threads);
 /// -q: only errors are logged. `quiet` outlives the command line's parsing.
 void add_quiet_option(CLI::App& command, bool& quiet);
 /// -v: more is logged to standard error.

@@ -106,8 +106,8 @@ void add_assign(CLI::App& app, Action& action) {
       ->default_str("published");
   command->add_flag("--clamp-above-only", c->clamp_above_only, "Let values below -r pass, as the authors' code does");
   command->add_option("--acc", o.acc, "Datapath of the replayed passes")->default_str("fp32");
-  command->add_option("--threads", o.threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
-  command->add_option("--seed", o.seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
+  add_threads_option(*command, o.threads);
+  add_seed_option(*command, o.seed);
   command->add_option("--json", c->json, "Write the report as JSON; - for standard output");
   command->add_option("--csv", c->csv, "Write a row a tensor or pass and step as CSV; - for standard output");
   AccumulatorOptions& a = c->accumulators;

@@ -80,8 +80,8 @@ void add_bounds(CLI::App& app, Action& action) {
   add_datapath_options(*command, options->datapath);
   add_layer_options(*command, options->selection);
   command->add_flag("--channels", options->channels, "A row for each output channel, in the table and in CSV");
-  command->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
-  command->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
+  add_threads_option(*command, options->threads);
+  add_seed_option(*command, options->seed);
   command->add_option("--json", options->json, "Write the report as JSON, channels included; - for standard output");
   command->add_option("--csv", options->csv, "Write the rows as CSV; - for standard output");
   add_quiet_option(*command, options->quiet);

@@ -97,9 +97,7 @@ void add_quantize(CLI::App& app, Action& action) {
   command->add_option("--rounding", options->rounding, "Rounding")->default_str("rne");
   command->add_option("--overflow", options->overflow, "Overflow mode; ieee for floats, wrap for fixed point unless given");
   command->add_option("--underflow", options->underflow, "gradual, flush or none; what the format has unless given");
-  command->add_option("--seed", options->seed, "Seed of stochastic rounding; value i uses element i")
-      ->check(CLI::NonNegativeNumber)
-      ->default_str("0");
+  add_seed_option(*command, options->seed, "Seed of stochastic rounding; value i uses element i");
   command->add_flag("--events", options->events, "Also print what happened: overflow, underflow, inexact, invalid");
   command->add_flag("--json", options->json, "As a JSON array, with events");
   command->callback([options, &action] { action = [options] { return quantize(*options); }; });

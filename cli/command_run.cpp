@@ -292,9 +292,9 @@ void add_run(CLI::App& app, Action& action) {
                   "Loss scaling of the gradients: stored, constant:1024, backoff:init=65536,factor=2,window=2000,"
                   "min=0:1/40000:8192/150000:32768 (minimum by iteration), or sweep (what scales 2^0..2^24 lose)");
   add_layer_options(*run, options->selection);
-  run->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
+  add_threads_option(*run, options->threads);
   run->add_option("--executor", options->executor, "Force an executor of `accsim list executors`");
-  run->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
+  add_seed_option(*run, options->seed);
   run->add_flag("--bias-in-accumulator", options->bias_in_accumulator, "Start each accumulator with the layer's bias");
   run->add_option("--json", options->json, "Write the report as JSON; - for standard output");
   run->add_option("--csv", options->csv, "Write a row a layer as CSV; - for standard output");

@@ -188,8 +188,8 @@ void add_sweep(CLI::App& app, Action& action) {
   sweep->add_option("--show", options->show,
                     "A statistic for every value; without it the smallest value from which on sums are exact, or sndr_db");
   add_layer_options(*sweep, options->selection);
-  sweep->add_option("--threads", options->threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
-  sweep->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
+  add_threads_option(*sweep, options->threads);
+  add_seed_option(*sweep, options->seed);
   sweep->add_option("--json", options->json, "Write the documents of all runs as JSON; - for standard output");
   sweep->add_option("--csv", options->csv, "Write a row a layer and run as CSV; - for standard output");
   add_quiet_option(*sweep, options->quiet);

@@ -158,7 +158,7 @@ void add_update(CLI::App& app, Action& action) {
       ->default_str("1");
   update->add_option("--loss-scale", options->loss_scale, "Loss scaling, as in accsim run");
   update->add_option("--layer", options->globs, "Only layers whose name matches this pattern (repeatable)")->allow_extra_args(false);
-  update->add_option("--seed", options->seed, "Seed of every rng=philox that names none")->check(CLI::NonNegativeNumber)->default_str("0");
+  add_seed_option(*update, options->seed);
   update->add_option("--json", options->json, "Write the report as JSON; - for standard output");
   update->callback([options, &action] { action = [options] { return run_update(*options); }; });
 }

@@ -182,7 +182,7 @@ void add_vectors(CLI::App& app, Action& action) {
               "  accsim vectors --acc int8_int32 --trace net.h5 --layer 'conv*' --output rows.csv");
   add_datapath_options(*command, options->datapath);
   command->add_option("--count", options->count, "Rows")->check(CLI::Range(1, 100'000'000))->default_str("1000");
-  command->add_option("--seed", options->seed, "Seed of all that is drawn")->check(CLI::NonNegativeNumber)->default_str("1");
+  add_seed_option(*command, options->seed, "Seed of all that is drawn");
   command->add_option("--format", options->format, "csv (for accsim check), testfloat or readmemh")
       ->check(CLI::IsMember({"csv", "testfloat", "readmemh"}))
       ->default_str("csv");

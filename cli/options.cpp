@@ -1,4 +1,5 @@
 // Options that several commands share.
+#include <charconv>
 #include <limits>
 
 #include <spdlog/spdlog.h>
@@ -62,6 +63,24 @@ void require_operand_codes(const sim::Datapath& datapath) {
   if (datapath.a.format && datapath.b.format) return;
   throw UsageError("datapath \"" + datapath.name +
                    "\" takes operands as traced or in blocks, which have no codes of their own; give --in or --in-a and --in-b");
+}
+
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& description) {
+  const auto in_decimal = [](std::string& text) -> std::string {
+    const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    const char* const first = text.data() + (hexadecimal ? 2 : 0);
+    const char* const end = text.data() + text.size();
+    std::uint64_t value = 0;
+    const auto [stop, error] = std::from_chars(first, end, value, hexadecimal ? 16 : 10);
+    if (error != std::errc() || stop != end) return "found " + text + ", accepted 0 to 2^64 - 1, decimal or hexadecimal after 0x";
+    text = std::to_string(value);  // the parser would read 010 as octal
+    return {};
+  };
+  command.add_option("--seed", seed, description)->transform(CLI::Validator(in_decimal, "0..2^64-1"))->default_str(std::to_string(seed));
+}
+
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Threads; all processors unless given")->check(CLI::Range(1, 4096));
 }
 
 void add_quiet_option(CLI::App& command, bool& quiet) {
