@@ -19,6 +19,7 @@ namespace {
 
 using formats::Code;
 using formats::Format;
+using formats::NarrowExact;
 
 struct CheckOptions {
   DatapathOptions datapath;
@@ -52,8 +53,10 @@ class Check {
       throw InputError(o.vectors + ": column product", "stochastically rounded products", "acc_out, flags");
     if (compares("product") && !datapath_.product.format)
       throw InputError(o.vectors + ": column product", "products of datapath \"" + datapath_.name + "\" are exact", "acc_out, flags");
-    require_operand_codes(datapath_);
-    models_.emplace(datapath_);
+    require_operand_codes(datapath_, sim::BlockOperands::with_scales);
+    models_.emplace(datapath_, sim::BlockOperands::with_scales);
+    check_scale_columns('a', plain().a_blocks(), file_.a_scales);
+    check_scale_columns('b', plain().b_blocks(), file_.b_scales);
     if (file_.has_acc_in && !plain().has_accumulator())
       throw InputError(o.vectors + ": column acc_in", "the innermost level keeps nothing between issues", "no acc_in");
   }
@@ -77,6 +80,38 @@ class Check {
     return std::find(o_.compare.begin(), o_.compare.end(), what) != o_.compare.end();
   }
   sim::IssueModel& plain() { return models_->plain(); }
+
+  /// Scales stand beside operands in a block format, a column for each block of a row or none.
+  void check_scale_columns(char operand, const std::optional<formats::BlockFormat>& format, std::size_t columns) const {
+    if (columns == 0) return;
+    const std::string where = o_.vectors + ": column " + operand + "_scale";
+    if (!format)
+      throw InputError(where, std::string("operand ") + operand + " has no block format", "a block format, for example --in mxfp8_e4m3");
+    const auto block = static_cast<std::size_t>(format->block);
+    const std::size_t blocks = (file_.terms + block - 1) / block;
+    if (columns != blocks) {
+      throw InputError(where, std::to_string(columns) + (columns == 1 ? " column" : " columns"),
+                       std::to_string(blocks) + ": rows of " + std::to_string(file_.terms) + " products have a scale every " +
+                           std::to_string(format->block) + "; or no column, where all scales are 1");
+    }
+  }
+
+  /// The scales of a row's blocks; an empty cell is 1.
+  static std::vector<Code> scales(char operand, const std::vector<std::string>& cells, const std::optional<formats::BlockFormat>& format,
+                                  std::size_t terms) {
+    std::vector<Code> codes;
+    for (const std::string& text : cells) {
+      const std::string column = std::string{operand} + "_scale" + std::to_string(codes.size());
+      if (codes.size() * static_cast<std::size_t>(format->block) >= terms) {
+        if (text.empty()) continue;
+        throw InputError("column " + column, "a scale without a block: the row has " + std::to_string(terms) + " products",
+                         "an empty cell");
+      }
+      const Code one = encode(NarrowExact{.exponent = 0, .significand = 1}, format->scale);
+      codes.push_back(text.empty() ? one : code(column, text, format->scale));
+    }
+    return codes;
+  }
 
   static Code code(const std::string& column, const std::string& text, const Format& format) {
     try {
@@ -110,9 +145,13 @@ class Check {
     for (const std::string& text : r.a) a.push_back(code("a" + std::to_string(a.size()), text, model.a_format()));
     for (const std::string& text : r.b) b.push_back(code("b" + std::to_string(b.size()), text, model.b_format()));
     if (!r.op.empty() && r.op != "add" && r.op != "sub") throw InputError("column op", "\"" + r.op + "\"", "add, sub");
+    const std::vector<Code> a_scales = scales('a', r.a_scales, model.a_blocks(), a.size());
+    const std::vector<Code> b_scales = scales('b', r.b_scales, model.b_blocks(), b.size());
     sim::Issue issue;
     issue.a = a;
     issue.b = b;
+    issue.a_scales = a_scales;
+    issue.b_scales = b_scales;
     issue.accumulator = incoming(row);
     issue.subtract = r.op == "sub";
     issue.row = row;
@@ -146,6 +185,10 @@ class Check {
       std::cout << (i == 0 ? " " : ", ") << "a" << i << " " << decoded(issue.a[i], model.a_format()) << " b" << i << " "
                 << decoded(issue.b[i], model.b_format());
     }
+    for (std::size_t i = 0; i < issue.a_scales.size(); ++i)
+      std::cout << ", a_scale" << i << " " << decoded(issue.a_scales[i], model.a_blocks()->scale);
+    for (std::size_t i = 0; i < issue.b_scales.size(); ++i)
+      std::cout << ", b_scale" << i << " " << decoded(issue.b_scales[i], model.b_blocks()->scale);
     if (model.has_accumulator()) std::cout << ", acc_in " << decoded(issue.accumulator, model.in_format());
     std::cout << (issue.subtract ? ", sub\n" : "\n") << differences;
   }
@@ -174,7 +217,8 @@ void add_check(CLI::App& app, Action& action) {
   set_example(*check, "accsim check --acc mine.toml --vectors rtl.csv --compare acc_out,flags");
   add_datapath_options(*check, options->datapath);
   check->add_option("--vectors", options->vectors,
-                    "CSV file of codes: a, b (or a0.., b0..), acc_in, acc_out, product, flags, rm, seq, step, op");
+                    "CSV file of codes: a, b (or a0.., b0..), a_scale, b_scale (or a_scale0..: of block formats, 1 unless given), acc_in, "
+                    "acc_out, product, flags, rm, seq, step, op");
   check->add_option("--cycles", options->cycles,
                     "Instead: CSV file of a row a clock, as accsim wave writes; names the first wrong cycle and stage");
   check->add_option("--limit", options->limit, "Mismatching rows that are reported")->check(CLI::NonNegativeNumber)->default_str("10");

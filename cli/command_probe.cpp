@@ -39,13 +39,17 @@ int default_terms(const sim::Datapath& datapath) {
 class Probing {
  public:
   explicit Probing(const ProbeOptions& o)
-      : o_(o), datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))), model_(datapath_) {
+      : o_(o),
+        datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))),
+        model_(datapath_, 0, sim::BlockOperands::with_scales) {
     unit_ = {.a = model_.a_format(),
              .b = model_.b_format(),
              .in = model_.in_format(),
              .out = model_.out_format(),
              .has_accumulator = model_.has_accumulator(),
-             .terms = o.terms != 0 ? o.terms : default_terms(datapath_)};
+             .terms = o.terms != 0 ? o.terms : default_terms(datapath_),
+             .a_blocks = model_.a_blocks(),
+             .b_blocks = model_.b_blocks()};
     if (!o.vectors.empty()) read();
     probes_ = sim::probes(unit_);
   }
@@ -64,7 +68,7 @@ class Probing {
 
  private:
   static sim::Datapath checked(sim::Datapath datapath) {
-    require_operand_codes(datapath);
+    require_operand_codes(datapath, sim::BlockOperands::with_scales);
     return datapath;
   }
 
@@ -76,10 +80,27 @@ class Probing {
     unit_.terms = static_cast<int>(columns);
   }
 
+  static std::string name_of(const sim::Operand& operand) { return operand.block ? operand.block->name : operand.format->name; }
+
+  /// The codes of a row's scales, all 2^exponent.
+  [[nodiscard]] std::vector<Code> scales(const std::optional<formats::BlockFormat>& blocks, int exponent) const {
+    if (!blocks) return {};
+    const int count = (unit_.terms + blocks->block - 1) / blocks->block;
+    return std::vector<Code>(static_cast<std::size_t>(count), encode(NarrowExact{.exponent = exponent, .significand = 1}, blocks->scale));
+  }
+
   [[nodiscard]] std::vector<NarrowExact> simulated() {
     std::vector<NarrowExact> results;
     for (const sim::Probe& probe : probes_) {
-      const sim::Issue issue{.a = probe.a, .b = probe.b, .accumulator = probe.accumulator, .subtract = false, .row = results.size()};
+      const std::vector<Code> a_scales = scales(unit_.a_blocks, probe.a_scale);
+      const std::vector<Code> b_scales = scales(unit_.b_blocks, probe.b_scale);
+      const sim::Issue issue{.a = probe.a,
+                             .b = probe.b,
+                             .a_scales = a_scales,
+                             .b_scales = b_scales,
+                             .accumulator = probe.accumulator,
+                             .subtract = false,
+                             .row = results.size()};
       results.push_back(decode(model_.run(issue).accumulator, unit_.out));
     }
     return results;
@@ -106,7 +127,9 @@ class Probing {
                         [&](const std::string& cell, Code code) { return formats::parse_code(cell, format) == code; });
     };
     const bool same_c = !unit_.has_accumulator || (!row.acc_in.empty() && formats::parse_code(row.acc_in, unit_.in) == probe.accumulator);
-    if (!same(row.a, probe.a, unit_.a) || !same(row.b, probe.b, unit_.b) || !same_c)
+    const bool same_scales = (!unit_.a_blocks || same(row.a_scales, scales(unit_.a_blocks, probe.a_scale), unit_.a_blocks->scale)) &&
+                             (!unit_.b_blocks || same(row.b_scales, scales(unit_.b_blocks, probe.b_scale), unit_.b_blocks->scale));
+    if (!same(row.a, probe.a, unit_.a) || !same(row.b, probe.b, unit_.b) || !same_c || !same_scales)
       throw InputError("operands", "not those of this probe", "the rows that accsim probe --emit wrote for the same formats, in order");
     if (row.acc_out.empty()) throw InputError("column acc_out", "nothing", "the unit's result");
     return decode(formats::parse_code(row.acc_out, unit_.out), unit_.out);
@@ -117,10 +140,14 @@ class Probing {
         << "# accsim probe --vectors this file, with the same formats\n";
     for (int i = 0; i < unit_.terms; ++i) out << "a" << i << ",";
     for (int i = 0; i < unit_.terms; ++i) out << "b" << i << ",";
+    for (std::size_t i = 0; i < scales(unit_.a_blocks, 0).size(); ++i) out << "a_scale" << i << ",";
+    for (std::size_t i = 0; i < scales(unit_.b_blocks, 0).size(); ++i) out << "b_scale" << i << ",";
     out << (unit_.has_accumulator ? "acc_in,acc_out\n" : "acc_out\n");
     for (const sim::Probe& probe : probes_) {
       for (const Code code : probe.a) out << formats::code_text(code, unit_.a) << ",";
       for (const Code code : probe.b) out << formats::code_text(code, unit_.b) << ",";
+      for (const Code code : scales(unit_.a_blocks, probe.a_scale)) out << formats::code_text(code, unit_.a_blocks->scale) << ",";
+      for (const Code code : scales(unit_.b_blocks, probe.b_scale)) out << formats::code_text(code, unit_.b_blocks->scale) << ",";
       if (unit_.has_accumulator) out << formats::code_text(probe.accumulator, unit_.in) << ",";
       out << "\n";
     }
@@ -133,8 +160,8 @@ class Probing {
   }
 
   void print(const sim::ProbeFindings& f) const {
-    fmt::print("{:<28}{} x {} -> {}, {} products a row, {} probes\n", "formats", unit_.a.name, unit_.b.name, unit_.out.name, unit_.terms,
-               probes_.size());
+    fmt::print("{:<28}{} x {} -> {}, {} products a row, {} probes\n", "formats", name_of(datapath_.a), name_of(datapath_.b), unit_.out.name,
+               unit_.terms, probes_.size());
     fmt::print("{:<28}{}{}\n", "order of sums", f.order,
                f.group ? "" : fmt::format(" (large and small addends {} binades apart)", f.order_binades));
     if (f.group) fmt::print("{:<28}{} products{}\n", "summed together", *f.group, f.group_has_accumulator ? " and the accumulator" : "");
@@ -159,7 +186,7 @@ class Probing {
     };
     return {{"datapath", o_.vectors.empty() ? ordered_json(datapath_.name) : ordered_json(nullptr)},
             {"vectors", text(o_.vectors)},
-            {"formats", {{"a", unit_.a.name}, {"b", unit_.b.name}, {"acc_in", unit_.in.name}, {"acc_out", unit_.out.name}}},
+            {"formats", {{"a", name_of(datapath_.a)}, {"b", name_of(datapath_.b)}, {"acc_in", unit_.in.name}, {"acc_out", unit_.out.name}}},
             {"terms", unit_.terms},
             {"probes", probes_.size()},
             {"order", f.order},

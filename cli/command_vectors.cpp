@@ -42,10 +42,17 @@ int terms_of_a_row(const sim::Datapath& datapath) {
 class Vectors {
  public:
   explicit Vectors(const VectorsOptions& o)
-      : o_(o), datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))), models_(datapath_) {
+      : o_(o),
+        datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))),
+        models_(datapath_, sim::BlockOperands::with_scales) {
     form_ = o.format == "csv" ? VectorForm::csv : o.format == "testfloat" ? VectorForm::testfloat : VectorForm::readmemh;
     if (form_ != VectorForm::csv && (!o.rm.empty() || !o.op.empty())) throw UsageError("--rm and --op have columns in --format csv only");
     terms_ = o.terms != 0 ? o.terms : terms_of_a_row(datapath_);
+    for (const auto* blocks : {&model().a_blocks(), &model().b_blocks()}) {
+      if (!o.trace.empty() && *blocks && terms_ % (*blocks)->block != 0)
+        throw UsageError("rows of " + std::to_string(terms_) + " products cut the trace's blocks of " + std::to_string((*blocks)->block) +
+                         "; give --terms a multiple");
+    }
     for (const std::string& rm : o.rm) (void)models_.at(rm);
   }
 
@@ -72,7 +79,7 @@ class Vectors {
 
  private:
   static sim::Datapath checked(sim::Datapath datapath) {
-    require_operand_codes(datapath);
+    require_operand_codes(datapath, sim::BlockOperands::with_scales);
     return datapath;
   }
 
@@ -94,7 +101,9 @@ class Vectors {
                                   .in = model().in_format(),
                                   .out = model().out_format(),
                                   .has_accumulator = model().has_accumulator(),
-                                  .terms = terms_},
+                                  .terms = terms_,
+                                  .a_blocks = model().a_blocks(),
+                                  .b_blocks = model().b_blocks()},
                                  o_.seed);
     const std::vector<StimulusClass> kinds = classes();
     const bool feeds_back = model().has_accumulator();
@@ -127,11 +136,24 @@ class Vectors {
         if (starts_) sequence_start_ = rows_.size();
         const auto at = static_cast<std::ptrdiff_t>(first);
         const auto end = at + static_cast<std::ptrdiff_t>(count);
-        add({.a = {dot.a.begin() + at, dot.a.begin() + end}, .b = {dot.b.begin() + at, dot.b.begin() + end}, .accumulator = incoming()},
+        add({.a = {dot.a.begin() + at, dot.a.begin() + end},
+             .b = {dot.b.begin() + at, dot.b.begin() + end},
+             .a_scales = scales_of(dot.a_scales, model().a_blocks(), first, count),
+             .b_scales = scales_of(dot.b_scales, model().b_blocks(), first, count),
+             .accumulator = incoming()},
             dot.layer, false);
       }
       return static_cast<std::int64_t>(rows_.size()) < dot.row_limit;
     });
+  }
+
+  /// The scales of the blocks that these terms of a dot product make up.
+  static std::vector<Code> scales_of(const std::vector<Code>& all, const std::optional<formats::BlockFormat>& blocks, std::size_t first,
+                                     std::size_t count) {
+    if (!blocks) return {};
+    const auto block = static_cast<std::size_t>(blocks->block);
+    return {all.begin() + static_cast<std::ptrdiff_t>(first / block),
+            all.begin() + static_cast<std::ptrdiff_t>((first + count + block - 1) / block)};
   }
 
   sim::IssueModel& model() { return models_.plain(); }
@@ -147,6 +169,8 @@ class Vectors {
     GoldenRow row;
     row.a = std::move(stimulus.a);
     row.b = std::move(stimulus.b);
+    row.a_scales = std::move(stimulus.a_scales);
+    row.b_scales = std::move(stimulus.b_scales);
     row.accumulator = stimulus.accumulator;
     row.kind = kind;
     const auto number = static_cast<std::uint64_t>(rows_.size());
@@ -157,7 +181,13 @@ class Vectors {
     if (!rows_.empty()) row.seq = rows_.back().seq + (starts ? 1 : 0);
     row.step = starts || rows_.empty() ? 0 : rows_.back().step + 1;
     if (o_.reset_rng == "seq" && row.step == 0) models_.reset_generators();
-    row.result = models_.at(row.rm).run({.a = row.a, .b = row.b, .accumulator = row.accumulator, .subtract = row.subtract, .row = number});
+    row.result = models_.at(row.rm).run({.a = row.a,
+                                         .b = row.b,
+                                         .a_scales = row.a_scales,
+                                         .b_scales = row.b_scales,
+                                         .accumulator = row.accumulator,
+                                         .subtract = row.subtract,
+                                         .row = number});
     rows_.push_back(std::move(row));
   }
 

@@ -44,6 +44,8 @@ class Wave {
 
   int operator()() {
     const VectorFile file = read_vectors(o_.vectors);
+    if (file.a_scales + file.b_scales != 0)
+      throw InputError(o_.vectors + ": header", "scales of blocks", "operands without, as a clocked unit's");
     std::size_t terms = 1;
     for (const VectorRow& row : file.rows) terms = std::max(terms, row.a.size());
     const Document document(o_.output);

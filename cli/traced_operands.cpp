@@ -3,6 +3,7 @@
 #include "formats/error.h"
 #include "formats/random.h"
 #include "formats/value_text.h"
+#include "sim/block_operand.h"
 #include "sim/quantize.h"
 
 namespace accsim::cli {
@@ -12,23 +13,47 @@ namespace {
 class Codes {
  public:
   Codes(const sim::Tensor& tensor, const sim::Operand& operand, std::uint64_t seed, const formats::RandomPosition& position)
-      : tensor_(tensor), format_(*operand.format), quantized_(quantize_operand(tensor, operand, seed, position)) {}
+      : tensor_(tensor), operand_(operand) {
+    if (operand.block) blocks_.emplace(tensor, operand, seed, position);
+    else quantized_ = quantize_operand(tensor, operand, seed, position);
+  }
 
-  [[nodiscard]] std::vector<formats::Code> of(std::span<const std::int64_t> elements) const {
-    const sim::Values& values = quantized_.changed ? quantized_.values : tensor_.values;
+  /// The codes of a row of the lowered matrix; of a block format the elements' (0 in a block that is NaN) and, into `scales`, the blocks'.
+  [[nodiscard]] std::vector<formats::Code> of(std::span<const std::int64_t> elements, std::vector<formats::Code>& scales) const {
+    return blocks_ ? in_blocks(elements, scales) : one_by_one(elements);
+  }
+
+ private:
+  [[nodiscard]] std::vector<formats::Code> in_blocks(std::span<const std::int64_t> elements, std::vector<formats::Code>& scales) const {
+    std::vector<double> seen;
+    std::vector<double> before_scales;
+    std::vector<double> factors;
+    blocks_->quantize_row(elements, seen, before_scales, factors);
+    for (const double x : factors) scales.push_back(encode(formats::from_double<formats::UInt128>(x), operand_.block->scale));
     std::vector<formats::Code> codes;
-    for (const std::int64_t e : elements) {
-      const formats::NarrowExact x = e == sim::Lowering::hole ? formats::NarrowExact::zero() : narrowed(values.exact(e));
-      if (!represents(format_, x))
-        throw InputError("operand", formats::value_text(x) + ", which has no code in " + format_.name, "a format that holds it, with --in");
-      codes.push_back(encode(x, format_));
+    for (const double x : before_scales) {
+      const auto element = formats::from_double<formats::UInt128>(x);
+      codes.push_back(element.nan ? formats::Code{0} : encode(element, operand_.block->element));
     }
     return codes;
   }
 
- private:
+  [[nodiscard]] std::vector<formats::Code> one_by_one(std::span<const std::int64_t> elements) const {
+    const formats::Format& format = *operand_.format;
+    const sim::Values& values = quantized_.changed ? quantized_.values : tensor_.values;
+    std::vector<formats::Code> codes;
+    for (const std::int64_t e : elements) {
+      const formats::NarrowExact x = e == sim::Lowering::hole ? formats::NarrowExact::zero() : narrowed(values.exact(e));
+      if (!represents(format, x))
+        throw InputError("operand", formats::value_text(x) + ", which has no code in " + format.name, "a format that holds it, with --in");
+      codes.push_back(encode(x, format));
+    }
+    return codes;
+  }
+
   const sim::Tensor& tensor_;
-  const formats::Format& format_;
+  const sim::Operand& operand_;
+  std::optional<sim::BlockOperand> blocks_;
   sim::QuantizedOperand quantized_;
 };
 
@@ -57,11 +82,11 @@ void TracedOperands::for_each_output(std::int64_t rows, const std::function<bool
     for (std::int64_t i = 0; i < share; ++i) {
       const std::int64_t group = below(lowering.batch);
       try {
-        TracedDot dot{.a = {}, .b = {}, .layer = job.layer->name, .row_limit = rows * (j + 1) / jobs};
+        TracedDot dot{.a = {}, .b = {}, .a_scales = {}, .b_scales = {}, .layer = job.layer->name, .row_limit = rows * (j + 1) / jobs};
         lowering.a_row(group, below(lowering.m), elements);
-        dot.a = a.of(elements);
+        dot.a = a.of(elements, dot.a_scales);
         lowering.b_row(group, below(lowering.n), elements);
-        dot.b = b.of(elements);
+        dot.b = b.of(elements, dot.b_scales);
         if (!take(dot)) break;
       } catch (const InputError& error) {
         throw error.inside(trace_.path().string() + ": layer \"" + job.layer->name + "\"");

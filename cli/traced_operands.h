@@ -14,13 +14,14 @@ namespace accsim::cli {
 /// The operands of one output, in term order.
 struct TracedDot {
   std::vector<formats::Code> a, b;
-  std::string_view layer;      ///< lives as long as the TracedOperands
-  std::int64_t row_limit = 0;  ///< rows written by the end of this layer's share
+  std::vector<formats::Code> a_scales, b_scales;  ///< of block formats, one a block
+  std::string_view layer;                         ///< lives as long as the TracedOperands
+  std::int64_t row_limit = 0;                     ///< rows written by the end of this layer's share
 };
 
 class TracedOperands {
  public:
-  /// InputError as for `accsim run`. The datapath's operands have formats.
+  /// InputError as for `accsim run`. The datapath's operands have formats or block formats.
   TracedOperands(const std::string& path, const LayerSelection& selection, const sim::Datapath& datapath, std::uint64_t seed);
 
   /// Calls `take` for outputs drawn from each layer in turn, until it returns false because this layer's share of `rows` is made.

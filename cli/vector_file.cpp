@@ -29,9 +29,10 @@ const std::map<std::string, Field, std::less<>>& single_columns() {
   return columns;
 }
 
-/// What a column of the header means: an operand (with its index) or a single field.
+/// What a column of the header means: an operand or a block's scale (with its index), or a single field.
 struct Column {
   char operand = 0;
+  bool is_scale = false;
   std::size_t index = 0;
   Field field = nullptr;
 };
@@ -39,12 +40,11 @@ struct Column {
 std::optional<Column> column_named(const std::string& name) {
   const auto single = single_columns().find(name);
   if (single != single_columns().end()) return Column{.field = single->second};
-  if (name == "a" || name == "b") return Column{.operand = name[0]};
-  if (name.size() > 1 && (name[0] == 'a' || name[0] == 'b') && name.find_first_not_of("0123456789", 1) == std::string::npos &&
-      name.size() < 7) {
-    return Column{.operand = name[0], .index = std::stoul(name.substr(1))};
-  }
-  return std::nullopt;
+  if (name.empty() || (name[0] != 'a' && name[0] != 'b')) return std::nullopt;
+  const bool is_scale = name.compare(1, 6, "_scale") == 0;
+  const std::string index = name.substr(is_scale ? 7 : 1);
+  if (index.find_first_not_of("0123456789") != std::string::npos || index.size() > 5) return std::nullopt;
+  return Column{.operand = name[0], .is_scale = is_scale, .index = index.empty() ? 0 : std::stoul(index)};
 }
 
 class Reader {
@@ -76,9 +76,11 @@ class Reader {
       const std::optional<Column> column = column_named(name);
       if (!column) file_.unknown_columns.push_back(name);
       if (column && column->operand != 0) {
-        std::size_t& count = column->operand == 'a' ? a_ : b_;
+        const bool is_a = column->operand == 'a';
+        std::size_t& count = column->is_scale ? (is_a ? file_.a_scales : file_.b_scales) : is_a ? a_ : b_;
         if (column->index != count)
-          throw InputError(path_ + ": header", "column " + name + " out of order", "a0, a1, ... and b0, b1, ... in order");
+          throw InputError(path_ + ": header", "column " + name + " out of order",
+                           column->is_scale ? "a_scale0, a_scale1, ... in order" : "a0, a1, ... and b0, b1, ... in order");
         ++count;
       }
       columns_.push_back(column.value_or(Column{}));
@@ -91,6 +93,7 @@ class Reader {
       throw InputError(path_ + ": header", std::string("no column ") + (a_ == 0 ? "a" : "b"), "a and b, or a0.. and b0..");
     if (a_ != b_)
       throw InputError(path_ + ": header", std::to_string(a_) + " columns of a and " + std::to_string(b_) + " of b", "as many of both");
+    file_.terms = a_;
   }
 
   void row(std::string_view text) {
@@ -104,6 +107,10 @@ class Reader {
       const std::string cell(trimmed(cells[i]));
       const Column& column = columns_[i];
       if (column.field != nullptr) column.field(r) = cell;
+      if (column.is_scale) {
+        (column.operand == 'a' ? r.a_scales : r.b_scales).push_back(cell);
+        continue;
+      }
       // Operands that a shorter issue does not have are empty cells at the end.
       if (column.operand != 0 && !cell.empty()) {
         std::vector<std::string>& operand = column.operand == 'a' ? r.a : r.b;

@@ -16,10 +16,11 @@ std::string flags_text(unsigned flags) {
 
 std::string width_of(const Format& format) { return std::to_string(code_bits(format)) + " " + format.name; }
 
-std::string operand_names(char operand, std::size_t terms, const std::string& separator) {
-  if (terms == 1) return {operand};
+/// "a", or "a0,a1" where there are several.
+std::string numbered(const std::string& name, std::size_t count, const std::string& separator) {
+  if (count == 1) return name;
   std::string names;
-  for (std::size_t i = 0; i < terms; ++i) names += (i == 0 ? "" : separator) + operand + std::to_string(i);
+  for (std::size_t i = 0; i < count; ++i) names += (i == 0 ? "" : separator) + name + std::to_string(i);
   return names;
 }
 
@@ -31,6 +32,9 @@ class Writer {
     out_ << comment << " accsim vectors " << h_.version << ": " << h_.rows << " rows, " << h_.stimulus << "\n"
          << comment << " datapath " << h_.datapath << " " << h_.digest << "\n"
          << comment << " bits and format: a " << width_of(model_.a_format()) << "; b " << width_of(model_.b_format());
+    for (const Scales& s : {a_scales_, b_scales_}) {
+      if (s.blocks) out_ << "; " << s.name << " " << width_of(s.blocks->scale) << " every " << s.blocks->block;
+    }
     if (h_.has_accumulator) out_ << "; acc_in " << width_of(model_.in_format());
     out_ << "; acc_out " << width_of(model_.out_format());
     if (h_.has_product) out_ << "; product " << width_of(*model_.product_format());
@@ -39,15 +43,16 @@ class Writer {
 
   void csv(const std::vector<GoldenRow>& rows) {
     heading("#");
-    out_ << operand_names('a', h_.terms, ",") << "," << operand_names('b', h_.terms, ",") << (h_.has_accumulator ? ",acc_in" : "")
-         << ",acc_out" << (h_.has_product ? ",product" : "") << ",flags" << (h_.has_rm ? ",rm" : "") << (h_.has_op ? ",op" : "")
-         << ",seq,step\n";
+    out_ << field_names(",") << (h_.has_accumulator ? ",acc_in" : "") << ",acc_out" << (h_.has_product ? ",product" : "") << ",flags"
+         << (h_.has_rm ? ",rm" : "") << (h_.has_op ? ",op" : "") << ",seq,step\n";
     std::string_view kind;
     for (const GoldenRow& row : rows) {
       if (row.kind != kind) out_ << "# " << row.kind << "\n";
       kind = row.kind;
-      operands(row.a, model_.a_format());
-      operands(row.b, model_.b_format());
+      cells(row.a, h_.terms, model_.a_format());
+      cells(row.b, h_.terms, model_.b_format());
+      if (a_scales_.blocks) cells(row.a_scales, a_scales_.count, a_scales_.blocks->scale);
+      if (b_scales_.blocks) cells(row.b_scales, b_scales_.count, b_scales_.blocks->scale);
       if (h_.has_accumulator) out_ << code_text(row.accumulator, model_.in_format()) << ",";
       out_ << code_text(row.result.accumulator, model_.out_format()) << ",";
       if (h_.has_product) out_ << code_text(*row.result.product, *model_.product_format()) << ",";
@@ -63,6 +68,8 @@ class Writer {
       if (first) out_ << (row.step == 0 ? "1" : "0") << separator;
       for (const Code code : row.a) out_ << code_text(code, model_.a_format()) << separator;
       for (const Code code : row.b) out_ << code_text(code, model_.b_format()) << separator;
+      for (const Code code : row.a_scales) out_ << code_text(code, a_scales_.blocks->scale) << separator;
+      for (const Code code : row.b_scales) out_ << code_text(code, b_scales_.blocks->scale) << separator;
       if (h_.has_accumulator) out_ << code_text(row.accumulator, model_.in_format()) << separator;
       out_ << code_text(row.result.accumulator, model_.out_format()) << separator << flags_text(row.result.flags) << "\n";
     }
@@ -72,22 +79,45 @@ class Writer {
     heading("//");
     const auto digits = [](const Format& format) { return (code_bits(format) + 3) / 4; };
     const int each = digits(model_.a_format()) + digits(model_.b_format());
-    const int all =
-        3 + static_cast<int>(h_.terms) * each + (h_.has_accumulator ? digits(model_.in_format()) : 0) + digits(model_.out_format());
-    out_ << "// " << all * 4 << " bits a word, fields from the top, each in whole hexadecimal digits: {first, "
-         << operand_names('a', h_.terms, ", ") << ", " << operand_names('b', h_.terms, ", ") << (h_.has_accumulator ? ", acc_in" : "")
-         << ", acc_out, flags}\n";
+    int scales = 0;
+    for (const Scales& s : {a_scales_, b_scales_}) {
+      if (s.blocks) scales += static_cast<int>(s.count) * digits(s.blocks->scale);
+    }
+    const int all = 3 + static_cast<int>(h_.terms) * each + scales + (h_.has_accumulator ? digits(model_.in_format()) : 0) +
+                    digits(model_.out_format());
+    out_ << "// " << all * 4 << " bits a word, fields from the top, each in whole hexadecimal digits: {first, " << field_names(", ")
+         << (h_.has_accumulator ? ", acc_in" : "") << ", acc_out, flags}\n";
     words(rows, "", true);
   }
 
  private:
-  void operands(const std::vector<Code>& codes, const Format& format) {
-    for (std::size_t i = 0; i < h_.terms; ++i) out_ << (i < codes.size() ? code_text(codes[i], format) : "") << ",";
+  /// The scale columns of an operand in a block format.
+  struct Scales {
+    std::string name;
+    const std::optional<formats::BlockFormat>& blocks;
+    std::size_t count;
+  };
+  [[nodiscard]] Scales scales_of(const char* name, const std::optional<formats::BlockFormat>& blocks) const {
+    const std::size_t block = blocks ? static_cast<std::size_t>(blocks->block) : h_.terms;
+    return {name, blocks, (h_.terms + block - 1) / block};
+  }
+  /// Operands, and scales where there are.
+  [[nodiscard]] std::string field_names(const std::string& separator) const {
+    std::string names = numbered("a", h_.terms, separator) + separator + numbered("b", h_.terms, separator);
+    for (const Scales& s : {a_scales_, b_scales_}) {
+      if (s.blocks) names += separator + numbered(s.name, s.count, separator);
+    }
+    return names;
+  }
+
+  void cells(const std::vector<Code>& codes, std::size_t count, const Format& format) {
+    for (std::size_t i = 0; i < count; ++i) out_ << (i < codes.size() ? code_text(codes[i], format) : "") << ",";
   }
 
   std::ostream& out_;
   const VectorHeading& h_;
   const sim::IssueModel& model_;
+  Scales a_scales_ = scales_of("a_scale", model_.a_blocks()), b_scales_ = scales_of("b_scale", model_.b_blocks());
 };
 
 }  // namespace

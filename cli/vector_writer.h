@@ -14,7 +14,7 @@ enum class VectorForm { csv, testfloat, readmemh };
 
 /// One row of stimulus with what the datapath makes of it.
 struct GoldenRow {
-  std::vector<formats::Code> a, b;
+  std::vector<formats::Code> a, b, a_scales, b_scales;
   formats::Code accumulator = 0;
   std::string rm;  ///< empty: the datapath's own roundings
   bool subtract = false;
@@ -32,8 +32,9 @@ struct VectorHeading {
 };
 
 /// csv: every column of contracts 5 that the rows have. testfloat: operands, expected, flags; no heading, as TestFloat's tools read none.
-/// readmemh: a word a row, the cells {first, a.., b.., acc_in, acc_out, flags} of the csv form side by side, `first` being 1 where a
-/// sequence starts; the heading names fields, widths and digest. The last two have neither rm nor op nor short rows.
+/// readmemh: a word a row, the cells {first, a.., b.., a_scale.., b_scale.., acc_in, acc_out, flags} of the csv form side by side, `first`
+/// being 1 where a sequence starts; scales are there for block formats. The heading names fields, widths and digest. The last two have
+/// neither rm nor op nor short rows.
 void write_vectors(std::ostream& out, VectorForm form, const VectorHeading& heading, const sim::IssueModel& model,
                    const std::vector<GoldenRow>& rows);
 

@@ -48,11 +48,61 @@ bool keeps_infinities(const formats::Format& format, const formats::RoundingSpec
   return formats::limits(format).has_infinity && formats::overflow_of(spec, format) == formats::Overflow::ieee;
 }
 
+/// The scale of each term, from those of the blocks that a row starts with; 1 where there is none.
+std::vector<Code> scale_of_each_term(const std::optional<formats::BlockFormat>& format, std::span<const Code> scales, std::size_t terms) {
+  std::vector<Code> each;
+  if (!format) return each;
+  const Code one = encode(NarrowExact{.exponent = 0, .significand = 1}, format->scale);
+  for (std::size_t i = 0; i < terms; ++i) {
+    const std::size_t block = i / static_cast<std::size_t>(format->block);
+    each.push_back(block < scales.size() ? scales[block] : one);
+  }
+  return each;
+}
+
+std::span<const Code> part_of(std::span<const Code> codes, std::size_t first, std::size_t count) {
+  return codes.empty() ? codes : codes.subspan(first, count);
+}
+
+/// Operands of an issue as the interpreter takes them: values, and apart what those of a block format are made of.
+class Operands {
+ public:
+  Operands(const formats::Format& format, const std::optional<formats::BlockFormat>& blocks) : format_(format), blocks_(blocks) {}
+
+  NarrowExact add(Code code, Code scale) {
+    NarrowExact x = decode(code, format_);
+    if (blocks_) {
+      const NarrowExact s = magnitude(decode(scale, blocks_->scale));  // UE4M3 has no sign bit; MMA-Sim c785138 ignores it, too
+      elements_.push_back(to_double(s.nan ? s : x));
+      scales_.push_back(to_double(s));
+      x = product(x, s);
+    }
+    values_.push_back(widened(x));
+    return x;
+  }
+  [[nodiscard]] std::span<const Exact> values() const { return values_; }
+  /// A scale a term.
+  [[nodiscard]] BlockScales scales() const {
+    if (!blocks_) return {};
+    return {.block = 1, .scale_emin = formats::limits(blocks_->scale).emin, .elements = elements_, .scales = scales_};
+  }
+
+ private:
+  const formats::Format& format_;
+  const std::optional<formats::BlockFormat>& blocks_;
+  std::vector<Exact> values_;
+  std::vector<double> elements_, scales_;
+};
+
 }  // namespace
 
-IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe) : datapath_(datapath) {
-  if (!datapath.a.format || !datapath.b.format) {
-    throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced or a block format, which has no codes of single operands",
+IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe, BlockOperands blocks) : datapath_(datapath) {
+  if (datapath.a.is_as_traced() || datapath.b.is_as_traced()) {
+    throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced, which has no codes",
+                     "formats for both, for example --in fp16");
+  }
+  if (blocks == BlockOperands::refused && (datapath.a.block || datapath.b.block)) {
+    throw InputError("operands of datapath \"" + datapath.name + "\"", "a block format, which has no codes of single operands",
                      "formats for both, for example --in fp16");
   }
   datapath_.levels.resize(datapath.accumulator.level.value_or(0) + 1);
@@ -72,7 +122,12 @@ IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe) : datapath_(d
   if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding, pe);
 }
 
-IssueResult IssueModel::run(const Issue& issue) {
+IssueResult IssueModel::run(const Issue& row) {
+  Issue issue = row;
+  const std::vector<Code> a_scales = scale_of_each_term(a_blocks(), row.a_scales, row.a.size());
+  const std::vector<Code> b_scales = scale_of_each_term(b_blocks(), row.b_scales, row.b.size());
+  issue.a_scales = a_scales;
+  issue.b_scales = b_scales;
   const std::optional<std::int64_t>& terms = datapath_.levels.front().terms;
   const std::size_t size = issue.a.size();
   if (has_accumulator() || !terms || size <= static_cast<std::size_t>(*terms)) return one_sum(issue);
@@ -83,6 +138,8 @@ IssueResult IssueModel::run(const Issue& issue) {
     Issue part = issue;
     part.a = issue.a.subspan(first, count);
     part.b = issue.b.subspan(first, count);
+    part.a_scales = part_of(issue.a_scales, first, count);
+    part.b_scales = part_of(issue.b_scales, first, count);
     last = one_sum(part);
     flags |= last.flags;
   }
@@ -91,14 +148,11 @@ IssueResult IssueModel::run(const Issue& issue) {
 }
 
 /// The products as they enter the sum, before any negation; random numbers are those that the sum will take.
-std::vector<NarrowExact> IssueModel::rounded_products(const Issue& issue) const {
-  std::vector<NarrowExact> products;
-  for (std::size_t i = 0; i < issue.a.size(); ++i)
-    products.push_back(product(decode(issue.a[i], a_format()), decode(issue.b[i], b_format())));
+std::vector<NarrowExact> IssueModel::rounded_products(std::vector<NarrowExact> products, std::uint64_t row) const {
   if (!product_format()) return products;
   const formats::Rounder rounder(*product_format(), datapath_.product.rounding);
   ArrayGenerators generators = generators_;
-  RandomSite random(datapath_.product.rounding, 0, {.output = issue.row, .layer = 0, .pass = 0, .site = 0}, &generators);
+  RandomSite random(datapath_.product.rounding, 0, {.output = row, .layer = 0, .pass = 0, .site = 0}, &generators);
   for (const std::int64_t i : term_order(datapath_, static_cast<std::int64_t>(products.size()))) {
     NarrowExact& p = products[static_cast<std::size_t>(i)];
     p = rounder(p, random.next()).value;
@@ -107,25 +161,27 @@ std::vector<NarrowExact> IssueModel::rounded_products(const Issue& issue) const 
 }
 
 IssueResult IssueModel::one_sum(const Issue& issue) {
-  std::vector<Exact> a;
-  std::vector<Exact> b;
+  Operands a(a_format(), a_blocks());
+  Operands b(b_format(), b_blocks());
   std::vector<NarrowExact> products;
+  std::optional<Code> product_code;
   bool infinity_times_zero = false;
   bool signalling = is_signalling(issue.accumulator, in_format());
   bool nan_operand = false;
-  const std::vector<NarrowExact> rounded = rounded_products(issue);
+  std::vector<NarrowExact> exact;
   for (std::size_t i = 0; i < issue.a.size(); ++i) {
-    const NarrowExact x = decode(issue.a[i], a_format());
-    const NarrowExact y = decode(issue.b[i], b_format());
+    const NarrowExact x = a.add(issue.a[i], issue.a_scales.empty() ? 0 : issue.a_scales[i]);
+    const NarrowExact y = b.add(issue.b[i], issue.b_scales.empty() ? 0 : issue.b_scales[i]);
     signalling |= is_signalling(issue.a[i], a_format()) || is_signalling(issue.b[i], b_format());
     const bool x_is_zero = x.is_zero() || (datapath_.flush_subnormals && x.is_finite() && log2_floor(x) < emin_of(a_format()));
     const bool y_is_zero = y.is_zero() || (datapath_.flush_subnormals && y.is_finite() && log2_floor(y) < emin_of(b_format()));
     infinity_times_zero |= (x.infinite && y_is_zero) || (x_is_zero && y.infinite);
     nan_operand |= x.nan || y.nan;
-    const NarrowExact& p = rounded[i];
+    if (issue.a.size() == 1) product_code = rounded_product(x, y);
+    exact.push_back(product(x, y));
+  }
+  for (const NarrowExact& p : rounded_products(std::move(exact), issue.row)) {
     if (p.infinite) products.push_back(issue.subtract ? negated(p) : p);
-    a.push_back(widened(x));
-    b.push_back(widened(y));
   }
   NarrowExact c = decode(issue.accumulator, in_format());
   const NarrowExact c_before = c;
@@ -139,8 +195,10 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
   Tile tile;
   tile.rows = tile.columns = 1;
   tile.k = static_cast<std::int64_t>(issue.a.size());
-  tile.a_exact = a;
-  tile.b_exact = b;
+  tile.a_exact = a.values();
+  tile.b_exact = b.values();
+  tile.a_blocks = a.scales();
+  tile.b_blocks = b.scales();
   tile.output_index = output_index;
   if (has_accumulator()) tile.accumulator = accumulator;
   tile.a_emin = emin_of(a_format());
@@ -153,7 +211,7 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
 
   IssueResult r;
   r.accumulator = encode(result.outputs.front(), out_format());
-  if (issue.a.size() == 1) r.product = product_of(issue.a.front(), issue.b.front());
+  r.product = product_code;
   const EventCounts& e = result.events;
   const bool nan_from_overflow = result.output(0).nan && !nan_operand && !c_before.nan && keeps_infinities_;
   if (invalid_operation(products, infinity_times_zero, signalling, c_before) || nan_from_overflow) r.flags |= flag_invalid;
@@ -163,9 +221,11 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
   return r;
 }
 
-std::optional<Code> IssueModel::product_of(Code a, Code b) const {
+std::optional<Code> IssueModel::product_of(Code a, Code b) const { return rounded_product(decode(a, a_format()), decode(b, b_format())); }
+
+std::optional<Code> IssueModel::rounded_product(const NarrowExact& x, const NarrowExact& y) const {
   if (!shows_products()) return std::nullopt;
-  const Exact p = product(widened(decode(a, a_format())), widened(decode(b, b_format())));
+  const Exact p = product(widened(x), widened(y));
   return encode(narrowed(formats::round(p, *product_format(), datapath_.product.rounding).value), *product_format());
 }
 
@@ -202,7 +262,7 @@ Datapath with_rounding(Datapath datapath, std::string_view rounding) {
 IssueModel& IssueModels::at(const std::string& rm) {
   const auto known = models_.find(rm);
   if (known != models_.end()) return known->second;
-  return models_.emplace(rm, IssueModel(with_rounding(datapath_, rm))).first->second;
+  return models_.emplace(rm, IssueModel(with_rounding(datapath_, rm), 0, blocks_)).first->second;
 }
 
 void IssueModels::reset_generators() {

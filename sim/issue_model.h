@@ -20,10 +20,11 @@ constexpr unsigned flag_underflow = 2;  ///< UF: tiny after rounding and inexact
 constexpr unsigned flag_inexact = 1;    ///< NX
 
 struct Issue {
-  std::span<const formats::Code> a, b;  ///< of one length: the level's terms, fewer, or several issues in order
-  formats::Code accumulator = 0;        ///< of the accumulator's input format
-  bool subtract = false;                ///< every product is negated
-  std::uint64_t row = 0;                ///< numbers the random bits of Philox
+  std::span<const formats::Code> a, b;  ///< of one length: the level's terms, fewer, or several issues in order; in a block format elements
+  std::span<const formats::Code> a_scales = {}, b_scales = {};  ///< of a block format's blocks from the first term on; missing ones are 1
+  formats::Code accumulator = 0;                                ///< of the accumulator's input format
+  bool subtract = false;                                        ///< every product is negated
+  std::uint64_t row = 0;                                        ///< numbers the random bits of Philox
 };
 
 struct IssueResult {
@@ -32,18 +33,24 @@ struct IssueResult {
   unsigned flags = 0;
 };
 
+/// Whether operands may have block formats, whose codes are elements and scales.
+enum class BlockOperands { refused, with_scales };
+
 class IssueModel {
  public:
-  /// InputError where an operand is taken as traced (it has no codes) or results have none.
+  /// InputError where an operand is taken as traced (it has no codes), in blocks where these are refused, or results have no codes.
   /// `pe`: the processing element whose generators these are, where each has its own.
-  explicit IssueModel(const Datapath& datapath, std::uint64_t pe = 0);
+  explicit IssueModel(const Datapath& datapath, std::uint64_t pe = 0, BlockOperands blocks = BlockOperands::refused);
 
   /// What a row goes through: no level behind its accumulator's, one generator for all rows.
   [[nodiscard]] const Datapath& datapath() const { return datapath_; }
   [[nodiscard]] bool has_generators() const { return has_lfsr_; }
 
-  [[nodiscard]] const formats::Format& a_format() const { return *datapath_.a.format; }
-  [[nodiscard]] const formats::Format& b_format() const { return *datapath_.b.format; }
+  /// The operands' formats; the elements' of a block format.
+  [[nodiscard]] const formats::Format& a_format() const { return format_of(datapath_.a); }
+  [[nodiscard]] const formats::Format& b_format() const { return format_of(datapath_.b); }
+  [[nodiscard]] const std::optional<formats::BlockFormat>& a_blocks() const { return datapath_.a.block; }
+  [[nodiscard]] const std::optional<formats::BlockFormat>& b_blocks() const { return datapath_.b.block; }
   /// Formats of the accumulator that comes in and of the one that goes out.
   [[nodiscard]] const formats::Format& in_format() const { return datapath_.levels[datapath_.accumulator.level.value_or(0)].format; }
   [[nodiscard]] const formats::Format& out_format() const { return datapath_.result_format(); }
@@ -67,8 +74,11 @@ class IssueModel {
   void reset_generators() { generators_ = {}; }
 
  private:
+  static const formats::Format& format_of(const Operand& operand) { return operand.block ? operand.block->element : *operand.format; }
+  /// `issue` has a scale for each term.
   IssueResult one_sum(const Issue& issue);
-  [[nodiscard]] std::vector<formats::NarrowExact> rounded_products(const Issue& issue) const;
+  [[nodiscard]] std::vector<formats::NarrowExact> rounded_products(std::vector<formats::NarrowExact> products, std::uint64_t row) const;
+  [[nodiscard]] std::optional<formats::Code> rounded_product(const formats::NarrowExact& x, const formats::NarrowExact& y) const;
 
   Datapath datapath_;
   std::int64_t ways_ = 1;
@@ -83,7 +93,9 @@ Datapath with_rounding(Datapath datapath, std::string_view rounding);
 /// The models of a file's rows: the datapath's own, and one for each `rm` that overrides its roundings.
 class IssueModels {
  public:
-  explicit IssueModels(const Datapath& datapath) : datapath_(datapath) { models_.emplace("", IssueModel(datapath)); }
+  explicit IssueModels(const Datapath& datapath, BlockOperands blocks = BlockOperands::refused) : datapath_(datapath), blocks_(blocks) {
+    models_.emplace("", IssueModel(datapath, 0, blocks));
+  }
   [[nodiscard]] IssueModel& plain() { return models_.find("")->second; }
   /// `rm` empty: the datapath's own.
   IssueModel& at(const std::string& rm);
@@ -91,6 +103,7 @@ class IssueModels {
 
  private:
   Datapath datapath_;
+  BlockOperands blocks_;
   std::map<std::string, IssueModel, std::less<>> models_;
 };
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "formats/format.h"
+#include "formats/block.h"
 
 namespace accsim::sim {
 
@@ -15,7 +15,8 @@ namespace accsim::sim {
 struct ProbedUnit {
   formats::Format a, b, in, out;  ///< operands, accumulator that comes in, result
   bool has_accumulator = true;
-  int terms = 0;  ///< at least 4
+  int terms = 0;                                                     ///< at least 4
+  std::optional<formats::BlockFormat> a_blocks = {}, b_blocks = {};  ///< where a, b are the elements of block formats
 };
 
 enum class ProbeKind {
@@ -35,7 +36,8 @@ struct Probe {
   ProbeKind kind = ProbeKind::order;
   std::vector<formats::Code> a, b;
   formats::Code accumulator = 0;
-  int first = 0, second = 0;  ///< order: the addends that cancel; `terms` stands for C
+  int a_scale = 0, b_scale = 0;  ///< exponents of the scales of all blocks
+  int first = 0, second = 0;     ///< order: the addends that cancel; `terms` stands for C
   int depth = 0;
   bool negative = false;  ///< the sign of what is looked for
   bool odd = false;       ///< rounding: the value below the tie is odd

@@ -73,6 +73,21 @@ class Rows {
     probe.a[static_cast<std::size_t>(term)] = encode(power(in_a, negative), unit_.a);
     probe.b[static_cast<std::size_t>(term)] = encode(power(in_b), unit_.b);
   }
+  /// Scales of all blocks that bring a product of this exponent to the top of what the elements' products reach; false where there are
+  /// none.
+  bool scale(Probe& probe, int exponent) const {
+    int wanted = exponent - (a_.highest + b_.highest);
+    const auto take = [&](const std::optional<formats::BlockFormat>& blocks, int& part, int share) {
+      if (!blocks) return;
+      const Powers range(blocks->scale);
+      part = std::clamp(share, range.lowest_normal, range.highest);
+      wanted -= part;
+    };
+    take(unit_.a_blocks, probe.a_scale, unit_.b_blocks ? wanted / 2 : wanted);
+    take(unit_.b_blocks, probe.b_scale, wanted);
+    return wanted == 0;
+  }
+
   void accumulator(Probe& probe, const NarrowExact& value) const { probe.accumulator = encode(value, unit_.in); }
 
   void addend(Probe& probe, int leaf, int exponent, bool negative = false) const {
@@ -94,8 +109,14 @@ class Rows {
 
   void alignment() {
     const int last = std::min(deepest, top_ - bottom_);
-    for (int depth = 1; depth <= last; ++depth) {
+    // C goes as far down as its own format and the result's do, whatever the operands reach.
+    const int last_c = std::max(last, std::min(deepest, top_ - std::max(Powers(unit_.in).lowest_normal, out_limits_.emin)));
+    for (int depth = 1; depth <= (unit_.has_accumulator ? last_c : last); ++depth) {
       for (const bool negative : {false, true}) {
+        if (depth > last) {
+          accumulator_below(depth, negative);
+          continue;
+        }
         Probe& three = add(ProbeKind::product_below_products, depth, negative);
         product(three, 0, top_);
         product(three, 1, top_, true);
@@ -105,20 +126,25 @@ class Rows {
         accumulator(below, power(top_));
         product(below, 0, top_, true);
         product(below, 1, top_ - depth, negative);
-        Probe& above = add(ProbeKind::accumulator_below_products, depth, negative);
-        product(above, 0, top_);
-        product(above, 1, top_, true);
-        accumulator(above, power(top_ - depth, negative));
+        accumulator_below(depth, negative);
       }
     }
   }
 
+  void accumulator_below(int depth, bool negative) {
+    Probe& probe = add(ProbeKind::accumulator_below_products, depth, negative);
+    product(probe, 0, top_);
+    product(probe, 1, top_, true);
+    accumulator(probe, power(top_ - depth, negative));
+  }
+
   void output() {
     const int fraction_bits = out_limits_.precision - 1;
-    for (int depth = 1; depth <= fraction_bits + 1 && can(top_ - depth); ++depth) {
+    for (int depth = 1; depth <= fraction_bits + 1 && (can(top_ - depth) || unit_.has_accumulator); ++depth) {
       Probe& sum = add(ProbeKind::output_fraction, depth);
       product(sum, 0, top_);
-      product(sum, 1, top_ - depth);
+      if (can(top_ - depth)) product(sum, 1, top_ - depth);
+      else accumulator(sum, power(top_ - depth));
     }
     for (int bits = 2; bits <= fraction_bits; ++bits) {
       for (const bool negative : {false, true}) {
@@ -144,6 +170,7 @@ class Rows {
 
   void zeros() {
     const int least = out_limits_.lsb_exponent;
+    if (unit_.a_blocks || unit_.b_blocks) return zeros_under_scales(least);
     for (int depth = 1; depth <= zero_depth && can(least - depth); ++depth) {
       Probe& cut = add(ProbeKind::zero_exponent, depth);
       product(cut, 0, least);
@@ -153,6 +180,25 @@ class Rows {
       product(tie, 0, least);
       product(tie, 1, least - 1);
       product(tie, 2, least - depth, true);
+    }
+  }
+
+  /// The same where scales bring the products down to the smallest number.
+  void zeros_under_scales(int least) {
+    Probe scales;
+    if (!scale(scales, least)) return;
+    const int top = a_.highest + b_.highest;
+    for (int depth = 1; depth <= zero_depth && can(top - depth); ++depth) {
+      for (const ProbeKind kind : {ProbeKind::zero_exponent, ProbeKind::zero_exponent_tie}) {
+        const bool is_tie = kind == ProbeKind::zero_exponent_tie;
+        if (is_tie && depth == 1) continue;
+        Probe& probe = add(kind, depth);
+        probe.a_scale = scales.a_scale;
+        probe.b_scale = scales.b_scale;
+        product(probe, 0, top);
+        if (is_tie) product(probe, 1, top - 1);
+        product(probe, is_tie ? 2 : 1, top - depth, true);
+      }
     }
   }
 

@@ -121,6 +121,8 @@ class Stimulus::Draw {
   StimulusRow row(std::optional<Code> given) {
     StimulusRow r;
     r.accumulator = given ? *given : u_.has_accumulator ? accumulator() : Code{0};
+    if (u_.a_blocks) scales(*u_.a_blocks, r.a_scales, r.accumulator);
+    if (u_.b_blocks) scales(*u_.b_blocks, r.b_scales, r.accumulator);
     const bool sparse = one_in(2);  // all products but the last are zero, so that its aim is exact
     for (int i = 0; i < u_.terms; ++i) {
       const bool is_last = i + 1 == u_.terms;
@@ -220,6 +222,49 @@ class Stimulus::Draw {
     return any(u_.in);
   }
 
+  /// Scales, each a code of its format that is not negative.
+  void scales(const formats::BlockFormat& blocks, std::vector<Code>& codes, Code accumulator) {
+    const formats::Limits l = formats::limits(blocks.scale);
+    const int top = log2_floor(l.max_finite);
+    const std::vector<NarrowExact> ends{l.max_finite, decode(1, blocks.scale), NarrowExact{.exponent = 0, .significand = 1}, l.min_normal};
+    for (int first = 0; first < u_.terms; first += blocks.block) {
+      if (aims()) {
+        codes.push_back(nearest(binade(std::clamp(aimed_scale(accumulator) + between(-1, 1), l.lsb_exponent, top)), blocks.scale));
+      } else if (kind_ == StimulusClass::limits || (kind_ == StimulusClass::corners && one_in(2))) {
+        codes.push_back(one_in(5) ? Code{0} : encode(ends[below(ends.size())], blocks.scale));
+      } else if (kind_ == StimulusClass::specials && one_in(8)) {
+        codes.push_back(one_in(2) ? encode(NarrowExact::not_a_number(), blocks.scale) : Code{0});
+      } else if (one_in(3)) {
+        codes.push_back(nearest(magnitude(widened(decode(uniform(blocks.scale), blocks.scale))), blocks.scale));
+      } else {
+        codes.push_back(nearest(binade(std::clamp(between(-4, 4), l.lsb_exponent, top)), blocks.scale));
+      }
+    }
+  }
+
+  /// The exponent of a scale that takes products of ordinary elements, half of the way where both operands have scales, to the class's aim.
+  [[nodiscard]] int aimed_scale(Code accumulator) const {
+    const formats::Limits out = formats::limits(u_.out);
+    const int ordinary = middle_of(u_.a) + middle_of(u_.b);
+    int aim = ordinary;
+    if (kind_ == StimulusClass::overflow) aim = log2_floor(out.max_finite);
+    else if (kind_ == StimulusClass::subnormals) aim = out.lsb_exponent;
+    else if (u_.has_accumulator && decode(accumulator, u_.in).is_nonzero_finite())
+      aim = std::min(log2_floor(decode(accumulator, u_.in)), ordinary + out.precision);
+    const int other = u_.a_blocks && u_.b_blocks ? 2 : 1;
+    return (aim - ordinary) / other;
+  }
+
+  /// The values of operands, with their scales.
+  static Exact scaled_value(const std::vector<Code>& codes, const std::vector<Code>& scales, const Format& format,
+                            const std::optional<formats::BlockFormat>& blocks, std::size_t i) {
+    const Exact element = widened(decode(codes[i], format));
+    return blocks ? product(element, scale_of(scales, *blocks, i)) : element;
+  }
+  static Exact scale_of(const std::vector<Code>& scales, const formats::BlockFormat& blocks, std::size_t i) {
+    return widened(decode(scales[i / static_cast<std::size_t>(blocks.block)], blocks.scale));
+  }
+
   /// An accumulator of the magnitude of products near the middle of their range.
   Code within_reach() {
     const int middle = middle_of(u_.a) + middle_of(u_.b);
@@ -231,10 +276,14 @@ class Stimulus::Draw {
   void aim(StimulusRow& r) {
     Exact before = widened(decode(r.accumulator, u_.in));
     for (std::size_t i = 0; i < r.a.size(); ++i) {
-      before = sum(before, product(widened(decode(r.a[i], u_.a)), widened(decode(r.b[i], u_.b))));
+      before =
+          sum(before, product(scaled_value(r.a, r.a_scales, u_.a, u_.a_blocks, i), scaled_value(r.b, r.b_scales, u_.b, u_.b_blocks, i)));
     }
     if (!before.is_finite()) before = Exact::zero();
-    factor(target(before), r);
+    Exact wanted = target(before);
+    if (u_.a_blocks) wanted = scaled(wanted, -log2_floor(scale_of(r.a_scales, *u_.a_blocks, r.a.size())));
+    if (u_.b_blocks) wanted = scaled(wanted, -log2_floor(scale_of(r.b_scales, *u_.b_blocks, r.a.size())));
+    factor(wanted, r);
   }
 
   Exact target(const Exact& before) {

@@ -7,11 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "formats/format.h"
+#include "formats/block.h"
 
 namespace accsim::sim {
 
-/// What a row is after. All but the first two aim its last product at the sum of what comes before it in the row.
+/// What a row is after. All but the first two aim its last product at the sum of what comes before it in the row. Scales of blocks are
+/// drawn from all codes, from the corners or from the specials of their format by the class; where a class aims, they are powers of two
+/// that bring the last block's products to where the aim is.
 enum class StimulusClass {
   random,        ///< finite codes, uniform or of magnitudes near one another
   corners,       ///< half of the codes from the corners of their formats, the rest random
@@ -30,10 +32,12 @@ struct StimulusUnit {
   formats::Format a, b, in, out;
   bool has_accumulator = true;
   int terms = 1;
+  std::optional<formats::BlockFormat> a_blocks = {}, b_blocks = {};  ///< where a, b are the elements of block formats
 };
 
 struct StimulusRow {
   std::vector<formats::Code> a, b;
+  std::vector<formats::Code> a_scales, b_scales;  ///< one a block
   formats::Code accumulator = 0;
 };
 

@@ -174,4 +174,50 @@ def _(folder):
     equal(check(folder, ["a,b,acc_out", "3c00,3c00,3f800000"], "--acc", "fp32").status, 2)  # as traced: no codes
 
 
+@case("scales of block formats stand in columns of their own, 1 where a cell is empty or no column")
+def _(folder):
+    # Two blocks of two: (1 + 1) * 2 * 1/4 + (1 + 1) * 1 * 8 = 1 + 16 = 17; without any scale 4, with b's alone 2 * 1/4 + 2 * 8 = 16.5.
+    one, options = "38", ("--acc", "fp32", "--in", "mxfp8_e4m3:block=2")
+    operands = ",".join(["a0,a1,a2,a3,b0,b1,b2,b3", ""])
+    codes = ",".join([one] * 8)
+    matches(check(folder, [operands + "a_scale0,a_scale1,b_scale0,b_scale1,acc_out,seq", codes + ",80,7f,7d,82,41880000,0",
+                            codes + ",80,,7d,82,41880000,1"],
+                  *options), 2, 2)
+    matches(check(folder, [operands + "acc_out", codes + ",40800000"], *options), 1, 1)
+    matches(check(folder, [operands + "b_scale0,b_scale1,acc_out", codes + ",7d,82,41840000"], *options), 1, 1)
+    # A row of two terms has one block; ff is a NaN.
+    short = "%s,%s,,,%s,%s,,," % ((one,) * 4)
+    matches(check(folder, [operands + "a_scale0,a_scale1,acc_out", short + "80,,40800000", short + "ff,,7fc00000"], *options), 2, 2)
+    # Of a differing row the scales are shown; UE4M3, NVFP4's scale, is a number without a sign.
+    result = check(folder, [operands + "a_scale,acc_out", ",".join(["2"] * 8) + ",40,41000001"], "--acc", "fp32", "--in", "nvfp4")
+    matches(result, 0, 1)
+    expect("a_scale0 40 (2)" in result.out, result)
+    matches(check(folder, [operands + "a_scale,acc_out", ",".join(["2"] * 8) + ",c0,41000000"], "--acc", "fp32", "--in", "nvfp4"), 1, 1)
+
+
+@case("a product column is that of the scaled operands")
+def _(folder):
+    # 1 * 2^-1 times 1.5 * 2^2 = 3, in e8m1 (a code of 10 bits): 0 10000000 1.
+    matches(check(folder, ["a,b,a_scale,b_scale,acc_in,acc_out,product", "38,3c,7e,81,00000000,40400000,101"], "--acc", "fp32", "--in",
+                  "mxfp8_e4m3", "--product", "e8m1", "--compare", "acc_out,product"), 1, 1)
+
+
+@case("scales without a block, or in the wrong number of columns, are refused")
+def _(folder):
+    two, header = "38,38,38,38", "a0,a1,b0,b1"
+    for lines, words, options in (
+            ([header + ",a_scale,acc_out", two + ",7f,40000000"], ("column a_scale", "no block format"), ("--in", "ocp_e4m3")),
+            ([header + ",b_scale,acc_out", two + ",7f,40000000"], ("column b_scale", "no block format"), ("--in-a", "mxfp8_e4m3", "--in-b", "fp16")),
+            ([header + ",a_scale0,a_scale1,acc_out", two + ",7f,7f,40000000"], ("column a_scale", "2 columns", "every 32"), ("--in", "mxfp8_e4m3")),
+            ([header + ",a_scale,acc_out", two + ",7f,40000000"], ("column a_scale", "1 column", "2: rows of 2"), ("--in", "mxfp8_e4m3:block=1")),
+            ([header + ",a_scale0,a_scale1,acc_out", two + ",7f,7f,40000000", "38,,38,,7f,7f,3f800000"], ("row 1", "a_scale1", "without a block"),
+             ("--in", "mxfp8_e4m3:block=1")),
+            ([header + ",a_scale,acc_out", two + ",100,40000000"], ("row 0", "column a_scale0", "100"), ("--in", "mxfp8_e4m3")),
+            ([header + ",a_scale1,acc_out", two + ",7f,40000000"], ("header", "a_scale1 out of order"), ("--in", "mxfp8_e4m3"))):
+        result = check(folder, lines, "--acc", "fp32", *options)
+        equal(result.status, 3, str(result))
+        for word in words:
+            expect(word in result.err, word, result)
+
+
 harness.main()

@@ -2,6 +2,7 @@
 
 import os
 
+import h5py
 import numpy as np
 
 import harness
@@ -161,6 +162,26 @@ def _(folder):
         cls = harness.trace_path("ppocrv4_cls.h5")
         path, lines = write(folder, "--acc", "int16_wrap", "--trace", cls, "--layer", "053*", "--count", "300")
         equal(accsim("check", "--acc", "int16_wrap", "--vectors", path).out, "300 of 300 rows match\n")
+
+
+@case("a trace's operands in blocks chain to the codes of its own outputs, with the scales that the run quantized them by")
+def _(folder):
+    trace, out = os.path.join(folder, "t.h5"), os.path.join(folder, "r.h5")
+    noise = np.random.default_rng(4)
+    a, b = noise.standard_normal((1, 150)) * 2.0 ** noise.integers(-9, 9, (1, 150)), noise.standard_normal((1, 150))
+    a[0, 70] = np.nan
+    for datapath, terms in (("blackwell_mxfp8", 32), ("blackwell_mxfp4", 64), ("blackwell_nvfp4", 64)):
+        for row in (a, np.nan_to_num(a)):
+            harness.dots(trace, row, b)
+            done(accsim("run", "--acc", datapath, "--trace", trace, "--out", out))
+            with h5py.File(out) as file:
+                code = "%08x" % file["fc/output_code"][0, 0]
+            _, rows = rows_of(write(folder, "--acc", datapath, "--trace", trace, "--count", str(-(-150 // terms)))[1])
+            equal(rows[-1]["acc_out"], code, datapath)
+            equal([r["step"] for r in rows], [str(i) for i in range(len(rows))])
+            path = os.path.join(folder, "vectors.csv")
+            equal(accsim("check", "--acc", datapath, "--vectors", path).out, "%d of %d rows match\n" % (len(rows), len(rows)), datapath)
+    equal(accsim("vectors", "--acc", "blackwell_mxfp8", "--terms", "16", "--trace", trace).status, 2)  # half a block
 
 
 @case("a file made for another datapath is checked with a warning")

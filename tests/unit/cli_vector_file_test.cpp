@@ -60,6 +60,16 @@ TEST_CASE("headers without both operands, or with operands out of order, are ref
   CHECK(names(refused("# nothing\n"), "no header"));
 }
 
+TEST_CASE("scales of blocks keep their columns, empty ones too") {
+  const cli::VectorFile file = read("a0,a1,b0,b1,a_scale0,a_scale1,b_scale\n1,2,3,4,,7f,80\n");
+  CHECK(file.a_scales == 2);
+  CHECK(file.b_scales == 1);
+  CHECK(file.rows[0].a_scales == std::vector<std::string>{"", "7f"});
+  CHECK(file.rows[0].b_scales == std::vector<std::string>{"80"});
+  CHECK(file.unknown_columns.empty());
+  CHECK(names(refused("a,b,a_scale1\n1,2,3\n"), "a_scale1 out of order"));
+}
+
 TEST_CASE("rows of another length and rows out of sequence are refused by number") {
   CHECK(names(refused("a,b\n1,2\n1\n"), "row 1"));
   CHECK(names(refused("a,b,seq,step\n1,2,0,1\n1,2,0,1\n"), "step 1 after step 1"));

@@ -1,11 +1,14 @@
-"""Blackwell's units for MXFP8, MXFP6, MXFP4 and NVFP4 against their published models, through `accsim run` on layers made for it.
+"""Blackwell's units for MXFP8, MXFP6, MXFP4 and NVFP4 against their published models, through `accsim run` on layers made for it and through
+`accsim check` on rows of any codes.
 
   test_block_units.py ACCSIM [--rows N] [--seed S]
 
 Operands are elements times scales that the quantizer finds again: every block has an element of the largest binade (MX), or of the largest
-value in a tensor whose largest magnitude is 448 * 6 (NVFP4). C enters as a bias.
+value in a tensor whose largest magnitude is 448 * 6 (NVFP4). C enters as a bias. Rows of vectors need no quantizer: elements and scales are
+drawn from all their codes, NaN, infinities and a scale of zero among them.
 """
 import argparse
+import csv
 import os
 import random
 import subprocess
@@ -28,8 +31,8 @@ UNITS = [('mxfp8_e4m3', 'blackwell_mxfp8', 'ocp_e4m3', 32, 32), ('mxfp8_e5m2', '
 class Scale:
     """A block's scale: significand (a fraction) times 2^exponent."""
 
-    def __init__(self, significand, exponent):
-        self.significand, self.exponent = significand, exponent
+    def __init__(self, significand, exponent, nan=False):
+        self.significand, self.exponent, self.nan = significand, exponent, nan
 
     @property
     def value(self):
@@ -73,6 +76,10 @@ def vector(rng, element, block, length, is_nvfp4, largest, narrow):
 def st_fdpa(a, b, c_code):
     """One issue; a, b: lists of (element, scale)."""
     c = FP32.decode(c_code)
+    pairs = [(x, y) for (x, _), (y, _) in zip(a, b)]
+    code = special(pairs, c, FP32)
+    if code is not None:
+        return code
     addends = []
     for (x, sx), (y, sy) in zip(a, b):
         shift = sx.exponent + sy.exponent
@@ -80,12 +87,15 @@ def st_fdpa(a, b, c_code):
         value = value << shift if shift >= 0 else value >> -shift  # exact: value is a multiple of 2^-40, far above 2^UNIT
         addends.append((value, x.exponent + y.exponent + shift if value else -133))
     addends.append((c.value, c.exponent if c.value else -133))
-    pairs = [(x, y) for (x, _), (y, _) in zip(a, b)]
     return finish(truncated_fused_sum(addends, 25)[0], pairs, c, FP32, 'rz')
 
 
 def gst_fdpa(a, b, c_code):
     c = FP32.decode(c_code)
+    pairs = [(x, y) for (x, _), (y, _) in zip(a, b)]
+    code = special(pairs, c, FP32)
+    if code is not None:
+        return code
     addends = []
     for start in range(0, len(a), 16):
         products = [product_value(x, y) for (x, _), (y, _) in zip(a[start:start + 16], b[start:start + 16])]
@@ -93,9 +103,9 @@ def gst_fdpa(a, b, c_code):
         exponent = sx.exponent + sy.exponent
         total = Fraction(sum(products)) * sx.significand * sy.significand * Fraction(2) ** exponent
         assert total.denominator == 1
-        addends.append((int(total), exponent if any(products) else -139))
+        is_zero = not (any(products) and sx.significand and sy.significand)
+        addends.append((int(total), -139 if is_zero else exponent))
     addends.append((c.value, c.exponent if c.value else -139))
-    pairs = [(x, y) for (x, _), (y, _) in zip(a, b)]
     return finish(truncated_fused_sum(addends, 35)[0], pairs, c, FP32, 'rz')
 
 
@@ -162,6 +172,142 @@ def run(accsim, folder, unit, operands, bias):
         return np.array(file['fc/output_code'])
 
 
+E8M0_NAN = 0xff
+
+
+def scale(form, code):
+    """The scale that a code of the block format stands for; NVFP4's has no sign."""
+    if form != 'nvfp4':
+        return Scale(Fraction(1), code - 127, code == E8M0_NAN)
+    x = E4M3.decode(code & 0x7f)
+    return Scale(Fraction(x.value) / Fraction(2) ** (x.exponent - UNIT), x.exponent, x.nan)
+
+
+def scale_code(rng, form, kind):
+    """Ordinary scales for most rows; else all codes, the ends of the range and NaN."""
+    if form == 'nvfp4':
+        return rng.choice((0, 1, 7, 8, 0x7e, 0xb8, 0x7f)) if kind == 'special' else rng.randint(1, 0x7e) if kind == 'wide' else rng.randint(0x30, 0x40)
+    return rng.choice((0, 1, 126, 127, 128, 253, 254, 255)) if kind == 'special' else rng.randint(0, 254) if kind == 'wide' else rng.randint(120, 134)
+
+
+def element_code(rng, layout, kind):
+    while True:
+        code = rng.getrandbits(layout.bits)
+        x = layout.decode(code)
+        if x.finite or (kind == 'special' and rng.random() < 0.02):
+            return 0 if rng.random() < 0.1 else code
+
+
+def scaled_number(layout, code, s):
+    """The element, NaN where its block is."""
+    x = layout.decode(code)
+    if s.nan:
+        x.nan, x.infinite, x.value = True, False, 0
+    return x
+
+
+# datapath, (format of a, its element, its block), the same of b, products of an issue; a block of 0: no block format
+ROWS = [('blackwell_mxfp8', ('mxfp8_e4m3', 'ocp_e4m3', 32), ('mxfp8_e4m3', 'ocp_e4m3', 32), 32),
+        ('blackwell_mxfp8', ('mxfp8_e5m2', 'ocp_e5m2', 32), ('mxfp8_e5m2', 'ocp_e5m2', 32), 32),
+        ('blackwell_mxfp8', ('mxfp8_e4m3', 'ocp_e4m3', 32), ('mxfp4', 'e2m1', 32), 32),
+        ('blackwell_mxfp8', ('mxfp6_e2m3', 'e2m3', 32), ('mxfp8_e5m2', 'ocp_e5m2', 32), 32),
+        ('blackwell_mxfp6', ('mxfp6_e3m2', 'e3m2', 32), ('mxfp6_e3m2', 'e3m2', 32), 32),
+        ('blackwell_mxfp4_k32', ('mxfp4', 'e2m1', 32), ('mxfp4', 'e2m1', 32), 32),
+        ('blackwell_mxfp4', ('mxfp4', 'e2m1', 32), ('mxfp4', 'e2m1', 32), 64),
+        ('blackwell_mxfp4', ('mxfp4:block=16', 'e2m1', 16), ('mxfp4:block=16', 'e2m1', 16), 64),
+        ('blackwell_nvfp4', ('nvfp4', 'e2m1', 16), ('nvfp4', 'e2m1', 16), 64),
+        ('blackwell_mxfp8', ('mxfp8_e4m3', 'ocp_e4m3', 32), ('ocp_e4m3', 'ocp_e4m3', 0), 32)]
+
+
+def drawn_row(rng, sides, terms, kind, length):
+    """Codes of elements and scales of both sides, C, and the model's result over issues of `terms`."""
+    codes, scales, numbers_of = [], [], []
+    for form, element, block in sides:
+        layout = FORMATS[element]
+        codes.append([element_code(rng, layout, kind) for _ in range(length)])
+        if kind == 'cancelling' and len(codes) == 2:  # the second half of a block negates what the first gives
+            for i in range(length):
+                if i % 32 >= 16 and rng.random() < 0.9:
+                    codes[0][i], codes[1][i] = codes[0][i - 16], codes[1][i - 16] ^ 1 << (layout.bits - 1)
+        scales.append([scale_code(rng, form, kind) for _ in range(0, length, block)] if block else [])
+    for (form, element, block), side, factors in zip(sides, codes, scales):
+        each = [scale(form, factors[i // block]) if block else Scale(Fraction(1), 0) for i in range(length)]
+        numbers_of.append([(scaled_number(FORMATS[element], x, s), s) for x, s in zip(side, each)])
+    c = start = rng.choice((0, 0x80000000, rng.getrandbits(32), (rng.randint(100, 160) << 23) | rng.getrandbits(23)))
+    step = gst_fdpa if terms == 64 else st_fdpa
+    for first in range(0, length, terms):
+        c = step(numbers_of[0][first:first + terms], numbers_of[1][first:first + terms], c)
+    return codes, scales, start, c
+
+
+def write_rows(path, sides, terms, rows):
+    """Columns for two issues; of short rows the last cells are empty."""
+    names, widths = [], []
+    for name, (_, element, _) in zip('ab', sides):
+        names += ['%s%d' % (name, i) for i in range(2 * terms)]
+        widths.append((FORMATS[element].bits + 3) // 4)
+    for name, (_, _, block) in zip('ab', sides):
+        names += ['%s_scale%d' % (name, i) for i in range(2 * terms // block)] if block else []
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(','.join(names + ['acc_in', 'acc_out']) + '\n')
+        for codes, scales, start, result in rows:
+            cells = []
+            for side, width in zip(codes, widths):
+                cells += ['%0*x' % (width, x) for x in side] + [''] * (2 * terms - len(side))
+            for factors, (_, _, block) in zip(scales, sides):
+                cells += ['%02x' % x for x in factors] + [''] * (2 * terms // block - len(factors)) if block else []
+            file.write(','.join(cells + ['%08x' % start, '%08x' % result]) + '\n')
+
+
+def check_rows(accsim, seed, count):
+    """Rows of any codes through `accsim check`: all match, and tell scales that are left out."""
+    good = bad = 0
+    for datapath, *sides, terms in ROWS:
+        rng = random.Random('%d %s %s' % (seed, datapath, sides))
+        kinds = ('ordinary', 'wide', 'special', 'cancelling')
+        rows = [drawn_row(rng, sides, terms, kinds[i % 4], rng.choice((terms, 2 * terms, terms, 32, 2 * terms))) for i in range(count)]
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'rows.csv')
+            command = [accsim, 'check', '--acc', datapath, '--in-a', sides[0][0], '--in-b', sides[1][0], '--vectors', path, '--limit', '2']
+            write_rows(path, sides, terms, rows)
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            write_rows(path, sides, terms, [(codes, [[0x7f if form != 'nvfp4' else 0x38] * len(f) for f, (form, _, _) in zip(scales, sides)], c, d)
+                                            for codes, scales, c, d in rows])
+            without = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        ok = done.stdout.splitlines()[-1:] == ['%d of %d rows match' % (count, count)] and without.returncode == 1
+        good, bad = good + ok, bad + (not ok)
+        print('%s, %s by %s: %s' % (datapath, sides[0][0], sides[1][0], done.stdout[-1500:].strip() if not ok else done.stdout.strip()))
+    return good, bad
+
+
+def round_trip(accsim):
+    """What `accsim vectors` writes for a block format is what `check` takes, and what the models compute."""
+    good = bad = 0
+    for datapath, form, element, block, terms in (('blackwell_mxfp8', 'mxfp8_e4m3', 'ocp_e4m3', 32, 32), ('blackwell_nvfp4', 'nvfp4', 'e2m1', 16, 64),
+                                                  ('blackwell_mxfp4', 'mxfp4', 'e2m1', 32, 64)):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'rows.csv')
+            subprocess.run([accsim, 'vectors', '--acc', datapath, '--count', '240', '--seed', '3', '--output', path], check=True)
+            checked = subprocess.run([accsim, 'check', '--acc', datapath, '--vectors', path, '--compare', 'acc_out,flags'], stdout=subprocess.PIPE,
+                                     text=True, check=False).stdout
+            with open(path, encoding='utf-8') as file:
+                rows = list(csv.DictReader(line for line in file if not line.startswith('#')))
+        wrong = 0
+        layout = FORMATS[element]
+        for row in rows:
+            sides = []
+            for name in 'ab':
+                one = name + '_scale' + ('' if terms == block else '%d')
+                each = [scale(form, int(row[one % (i // block) if '%' in one else one], 16)) for i in range(terms)]
+                sides.append([(scaled_number(layout, int(row['%s%d' % (name, i)], 16), each[i]), each[i]) for i in range(terms)])
+            model = (gst_fdpa if terms == 64 else st_fdpa)(*sides, int(row['acc_in'], 16))
+            wrong += model != int(row['acc_out'], 16)
+        ok = wrong == 0 and len(rows) == 240 and checked == '240 of 240 rows match\n'
+        good, bad = good + ok, bad + (not ok)
+        print('accsim vectors --acc %s: %d of %d rows are not the model\'s; check: %s' % (datapath, wrong, len(rows), checked.strip()[-300:]))
+    return good, bad
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('accsim')
@@ -191,6 +337,8 @@ def main():
                 wrong += int(codes[i, j]) != c
         passed, failed = passed + (wrong == 0), failed + (wrong != 0)
         print('%s as %s: %d of %d outputs differ' % (unit[1], unit[0], wrong, codes.size))
+    for good, bad in (check_rows(o.accsim, o.seed, 10 * o.rows), round_trip(o.accsim)):
+        passed, failed = passed + good, failed + bad
     print('%d passed, %d failed' % (passed, failed))
     return 1 if failed else 0
 

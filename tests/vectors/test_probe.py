@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 from matrix_units import FORMATS, UNITS
+from test_block_units import scale, st_fdpa
 
 # unit: products an instruction, bits below the largest exponent, cut, fraction bits of results, their rounding, exponent of a zero
 FUSED = {'volta_fp16_fp32': (4, 23, 23, 'rz', None), 'volta_fp16_fp16': (4, 23, 10, 'rne', -20),
@@ -27,6 +28,11 @@ FUSED = {'volta_fp16_fp32': (4, 23, 23, 'rz', None), 'volta_fp16_fp16': (4, 23, 
          'blackwell_fp8_fp32': (32, 25, 23, 'rz', None), 'blackwell_fp8_fp16': (32, 25, 10, 'rne', None),
          'cdna3_fp16_fp32': (8, 24, 23, 'rne', None), 'cdna3_bf16_fp32': (8, 24, 23, 'rne', None), 'cdna3_xf32_fp32': (4, 24, 23, 'rne', None),
          'cdna3_fp8_fp32': (16, 24, 23, 'rne', None)}
+# The same of block formats. Elements of 4 and 6 bits span too little to lose one under another, so that their sums show no order; scales bring
+# the smallest results into reach. For MXFP4 and NVFP4 products count with the exponent of their scales, 4 below that of 4 times 4: 35 + 4.
+BLOCKS = {'blackwell_mxfp8': (32, 25, 23, 'rz', -133), 'blackwell_mxfp6': (None, None, 23, None, None),
+          'blackwell_mxfp4': (None, None, 23, None, None), 'blackwell_nvfp4': (None, None, 23, None, None)}
+UNDER_PRODUCTS = {'blackwell_mxfp8': 25, 'blackwell_mxfp6': 25, 'blackwell_mxfp4': 39, 'blackwell_nvfp4': 39}
 # unit: the tree of 8 products and C
 TREES = {'cdna2_fp16_fp32': '((((0 1) (2 3)) C) ((4 5) (6 7)))', 'cdna2_bf16_fp32': '(((((0 1) C) (2 3)) (4 5)) (6 7))',
          'cdna1_fp16_fp32_pairwise': '((((0 1) (2 3)) C) ((4 5) (6 7)))', 'cdna1_fp16_fp32': 'exact sums of (0 1 2 3 C)',
@@ -74,6 +80,15 @@ def units_show_their_parameters():
         equal(report['accumulator_below_products']['fraction_bits'], expected[1], unit + ' keeps of C')
 
 
+def block_formats_show_theirs():
+    for unit, expected in BLOCKS.items():
+        report = probe('--acc', unit)
+        equal(report and parameters(report), expected, unit)
+        equal(report and report['accumulator_below_products'], {'fraction_bits': UNDER_PRODUCTS[unit], 'probed': 70, 'cut': 'toward zero'}, unit)
+        equal(report and report['accumulator_rounding'], 'rz', unit + ' rounding')
+    equal(probe('--acc', 'blackwell_mxfp8', '--in', 'mxfp8_e5m2')['zero_exponent'], -133, 'mxfp8_e5m2: exponent of a zero')
+
+
 def orders_of_sums_are_found():
     for unit, tree in TREES.items():
         options = ['--in', 'fp16'] if unit == 'kulisch' else []
@@ -84,6 +99,21 @@ def orders_of_sums_are_found():
     equal(report and report['order'].startswith('(' * 4 + first), True, 'hopper_mma_fp8_fp32: k mod 4 < 2 first')
     equal(report and (report['group'], report['group_has_accumulator'], report['product_rounding'], report['accumulator_rounding']),
           (16, False, 'rz', 'rne'), 'hopper_mma_fp8_fp32: C comes last')
+
+
+def fill_blocks(path, lines):
+    """MXFP8 rows with the results of the model in test_block_units.py."""
+    layout, names = FORMATS['ocp_e4m3'], lines[0].split(',')
+    for i, line in enumerate(lines[1:], 1):
+        row = dict(zip(names, line.split(',')))
+        sides = [[(layout.decode(int(row['%s%d' % (side, k)], 16)), scale('mxfp8_e4m3', int(row['%s_scale%d' % (side, k // 32)], 16)))
+                  for k in range(64)] for side in 'ab']
+        c = int(row['acc_in'], 16)
+        for k in (0, 32):
+            c = st_fdpa(sides[0][k:k + 32], sides[1][k:k + 32], c)
+        lines[i] = line + '%08x' % c
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write('\n'.join(lines) + '\n')
 
 
 def vectors_of_another_model_are_read(folder):
@@ -109,6 +139,13 @@ def vectors_of_another_model_are_read(folder):
         # Only the formats of --acc count: a plain accumulator of the same formats is given.
         report = probe('--acc', unit.result_name, '--in', unit.forms[0][0], '--vectors', path)
         equal(report and parameters(report), FUSED[name], name + ' from vectors')
+    blocks = os.path.join(folder, 'blocks.csv')
+    equal(accsim('probe', '--acc', 'blackwell_mxfp8', '--emit', blocks).returncode, 0, 'blackwell_mxfp8 --emit')
+    with open(blocks, encoding='utf-8') as f:
+        lines = [line for line in f.read().splitlines() if not line.startswith('#')]
+    fill_blocks(blocks, lines)
+    report = probe('--acc', 'fp32', '--in', 'mxfp8_e4m3', '--vectors', blocks)
+    equal(report and parameters(report), BLOCKS['blackwell_mxfp8'], 'blackwell_mxfp8 from vectors')
     with open(path, encoding='utf-8') as f:
         lines = f.read().splitlines()
     for change, what in ((lines[:-1], 'rows'), (lines[:-1] + [lines[-1].rsplit(',', 1)[0] + ','], 'acc_out'),
@@ -121,12 +158,13 @@ def vectors_of_another_model_are_read(folder):
 
 def what_cannot_be_probed_is_refused():
     for args, status in ((('--acc', 'int8_int32'), 3), (('--acc', 'fp32'), 2), (('--acc', 'ampere_fp16_fp32', '--terms', '2'), 2),
-                         (('--acc', 'blackwell_nvfp4'), 2)):
+                         (('--acc', 'blackwell_nvfp4', '--in', 'mxint8'), 3)):
         equal(accsim('probe', *args).returncode, status, 'probe ' + ' '.join(args))
 
 
 def main():
     units_show_their_parameters()
+    block_formats_show_theirs()
     orders_of_sums_are_found()
     with tempfile.TemporaryDirectory() as folder:
         vectors_of_another_model_are_read(folder)
