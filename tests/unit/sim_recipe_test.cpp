@@ -174,25 +174,41 @@ TEST_CASE("the emulator never rounds subnormals stochastically") {
   CHECK(above < 80);
 }
 
-TEST_CASE("stochastic rounding of R bits is off by floor(v 2^R) / 2^R - v on average, for every tail v") {
+/// Mean errors over 4096 seeds of values low + tail * spacing, beside what R bits give and what rounding to nearest even gives.
+void check_tails(const std::string& format, int bits, double low, double spacing, int tail_bits) {
   constexpr int seeds = 4096;
-  constexpr int bits = 4;
-  std::vector<double> tails;
-  for (int i = 0; i < 64; ++i) tails.push_back(5 + i / 64.0);
-  const std::vector<double> mean = means("format = \"s8.0\"\nrounding = \"sr:bits=4\"", tails, seeds);
-  for (std::size_t i = 0; i < tails.size(); ++i) {
-    const double v = tails[i] - 5;
-    const double p = std::floor(std::ldexp(v, bits)) / 16;
-    const double sigma = std::sqrt(p * (1 - p) / seeds);
-    INFO("tail ", v);
-    CHECK(std::fabs(mean[i] - tails[i] - (p - v)) <= 4 * sigma);
+  const int tails = 1 << tail_bits;
+  std::vector<double> values;
+  for (int i = 0; i < tails; ++i) values.push_back(low + spacing * i / tails);
+  const std::vector<double> mean = means("format = \"" + format + "\"\nrounding = \"sr:bits=" + std::to_string(bits) + "\"", values, seeds);
+  const std::vector<double> nearest = quantized("format = \"" + format + "\"", values);
+  int visible = 0;
+  for (int i = 0; i < tails; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const double v = static_cast<double>(i) / tails;
+    const double p = std::floor(std::ldexp(v, bits)) / std::ldexp(1.0, bits);
+    const double four_sigma = 4 * std::sqrt(p * (1 - p) / seeds);
+    INFO("tail ", v, " of ", bits, " random bits");
+    CHECK(std::fabs((mean[at] - values[at]) / spacing - (p - v)) <= four_sigma);  // exactly p - v where p is 0: every sum here is exact
+    const double bias = (nearest[at] - values[at]) / spacing;
+    CHECK(std::fabs(bias) == std::min(v, 1 - v));
+    visible += std::fabs(bias) > four_sigma + std::fabs(p - v);
   }
+  CHECK(visible >= tails * 7 / 8);  // to nearest is off by more than that, but for the smallest tails and the largest
+}
+
+TEST_CASE("stochastic rounding of R bits is off by floor(v 2^R) / 2^R - v on average, for every tail v; to nearest by the tail itself") {
+  check_tails("s8.0", 4, 5, 1, 6);
+  check_tails("e5m2", 8, 1.25, 0.25, 9);          // the gradients of mellempudi2019
+  check_tails("e5m2", 8, 0x1p-16, 0x1p-16, 9);    // subnormal
+  check_tails("e5m2", 8, -0x1p-16, -0x1p-16, 9);  // the sign takes no part
 }
 
 TEST_CASE("LUQ is unbiased: below alpha, between the powers of two, and as the mean of several samples") {
   constexpr int seeds = 4096;
-  std::vector<double> values = {64};  // alpha = 1
-  for (int i = 1; i <= 1024; i += 11) values.push_back((i % 2 == 0 ? -1 : 1) * i / 16.0);
+  std::vector<double> values = {64};                                                   // alpha = 1
+  for (int i = 1; i <= 1024; ++i) values.push_back((i % 2 == 0 ? -1 : 1) * i / 16.0);  // every v of the range in sixteenths
+  const std::vector<double> nearest = quantized("format = \"luq_e3m0\"\nscale = \"luq\"\nspan = 6", values);
   for (const int samples : {1, 2}) {
     const std::vector<double> mean = means(
         "format = \"luq_e3m0\"\nrounding = \"sr:bits=24\"\nscale = \"luq\"\nspan = 6\nsamples = " + std::to_string(samples), values, seeds);
@@ -203,6 +219,9 @@ TEST_CASE("LUQ is unbiased: below alpha, between the powers of two, and as the m
       const double sigma = spacing * std::sqrt(p * (1 - p) / (seeds * samples));
       INFO("value ", values[i], ", samples ", samples);
       CHECK(std::fabs(mean[i] - values[i]) <= 4 * sigma);
+      const double bias = std::fabs(nearest[i] - values[i]);
+      CHECK(bias == spacing * std::min(p, 1 - p));
+      if (std::min(p, 1 - p) > 1.0 / 128) CHECK(bias > 4 * sigma);  // to nearest the bias shows
     }
   }
 }
