@@ -59,6 +59,7 @@ class Run {
     const auto start = Clock::now();
     if (options_.json == "-" && options_.csv == "-") throw UsageError("--json - and --csv - cannot both have standard output");
     const bool is_sweep = lower_case(options_.loss_scale) == "sweep";
+    if (is_sweep && !options_.out.empty()) throw UsageError("--out with --loss-scale sweep, which multiplies nothing");
     std::optional<sim::Recipe> recipe;
     if (options_.has_recipe()) recipe = chosen_recipe();
     const sim::Datapath single = recipe ? sim::Datapath{} : sim::find_datapath(options_.datapath.acc, options_.datapath.overrides);
@@ -76,7 +77,7 @@ class Run {
     const Document csv(options_.csv);
     const std::filesystem::path out = options_.out.empty() ? std::filesystem::path() : resolved(options_.out);
     check_distinct(options_.trace, {{"--json", json.target()}, {"--csv", csv.target()}, {"--out", out}});
-    if (is_sweep) return sweep(trace, jobs, json);
+    if (is_sweep) return sweep(trace, jobs, json, csv);
     std::unique_ptr<traces::ResultsFile> results;
     if (!options_.out.empty()) results = std::make_unique<traces::ResultsFile>(options_.out);
 
@@ -123,13 +124,7 @@ class Run {
     if (!options_.recipe.empty() && (o.in_a || o.in_b)) throw UsageError("--in with --recipe: the recipe says how operands are quantized");
     sim::Recipe recipe = options_.recipe.empty() ? recipe_of_datapath(options_.datapath.acc) : sim::find_recipe(options_.recipe);
     if (lower_case(options_.loss_scale) == "sweep") recipe.loss_scaling = sim::parse_loss_scaling("constant:1");
-    else if (!options_.loss_scale.empty()) {
-      try {
-        recipe.loss_scaling = sim::parse_loss_scaling(options_.loss_scale);
-      } catch (const InputError& error) {
-        throw error.inside("--loss-scale " + options_.loss_scale);
-      }
-    }
+    else if (!options_.loss_scale.empty()) recipe.loss_scaling = loss_scaling_option(options_.loss_scale);
     return recipe;
   }
 
@@ -150,7 +145,7 @@ class Run {
   }
 
   /// --loss-scale sweep: what constant scales 2^0 to 2^24 lose, without a multiply-accumulate.
-  int sweep(const traces::TraceFile& trace, const std::vector<Job>& jobs, const Document& json) {
+  int sweep(const traces::TraceFile& trace, const std::vector<Job>& jobs, const Document& json, const Document& csv) {
     std::vector<SweepPoint> points;
     std::vector<double> scales;
     for (int e = 0; e <= 24; ++e) scales.push_back(std::ldexp(1.0, e));
@@ -159,7 +154,8 @@ class Run {
     if (points.front().gradients.nonzero == 0)
       throw InputError(trace.path().string(), "no gradient that is not zero in the layers selected", "a trace with grad_output");
     json.write([&](std::ostream& stream) { write_sweep_json(stream, points); });
-    if (!options_.quiet && !json.to_standard_output()) write_sweep(std::cout, points);
+    csv.write([&](std::ostream& stream) { write_sweep_csv(stream, points); });
+    if (!options_.quiet && options_.json != "-" && options_.csv != "-") write_sweep(std::cout, points);
     return exit_done;
   }
 

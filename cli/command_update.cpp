@@ -99,7 +99,7 @@ nlohmann::ordered_json rows_json(const std::vector<UpdateRow>& rows) {
 
 int run_update(const UpdateOptions& o) {
   sim::Recipe recipe = o.recipe.empty() ? recipe_of_datapath("fp32") : sim::find_recipe(o.recipe);
-  if (!o.loss_scale.empty()) recipe.loss_scaling = sim::parse_loss_scaling(o.loss_scale);
+  if (!o.loss_scale.empty()) recipe.loss_scaling = loss_scaling_option(o.loss_scale);
   const sim::WeightUpdate update = master_weight(o, recipe);
   const traces::TraceFile trace(o.trace);
   RecipeReplay replay(trace, recipe, "", {}, o.seed, omp_get_num_procs());

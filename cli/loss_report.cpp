@@ -72,6 +72,11 @@ std::string csv_counts(const std::optional<QuantizationCounts>& c) {
   return fmt::format(",{},{},{},{},{},{}", c->values, c->nonzero, c->zeroed, c->subnormal, c->clipped, c->nonfinite);
 }
 
+void write_sweep_csv(std::ostream& out, const std::vector<SweepPoint>& points) {
+  out << "loss_scale" << csv_counts_header("gradients") << '\n';
+  for (const SweepPoint& p : points) out << fmt::format("{}", p.loss_scale) << csv_counts(p.gradients) << '\n';
+}
+
 ordered_json counts_json(const QuantizationCounts& c) {
   return {{"values", c.values},       {"nonzero", c.nonzero}, {"zeroed", c.zeroed},
           {"subnormal", c.subnormal}, {"clipped", c.clipped}, {"nonfinite", c.nonfinite}};

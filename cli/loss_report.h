@@ -22,6 +22,7 @@ const SweepPoint& best_of(const std::vector<SweepPoint>& points);
 
 void write_steps(std::ostream& out, const std::string& policy, const std::vector<StepReport>& steps);
 void write_sweep(std::ostream& out, const std::vector<SweepPoint>& points);
+void write_sweep_csv(std::ostream& out, const std::vector<SweepPoint>& points);
 nlohmann::ordered_json steps_json(const std::vector<StepReport>& steps);
 nlohmann::ordered_json counts_json(const sim::QuantizationCounts& counts);
 /// Six columns of CSV, each with a comma in front: ",OF_values,OF_nonzero,..."; empty where there are no counts.

@@ -49,6 +49,16 @@ std::string gradient_name(const traces::LayerInfo& layer, Role role) {
   return matmul ? "grad_b" : "grad_weight";
 }
 
+/// The datapath that a recipe names for a pass.
+sim::Datapath datapath_named(const std::string& name, const sim::DatapathOverrides& overrides, const std::string& where) {
+  try {
+    return sim::find_datapath(name, overrides);
+  } catch (const InputError& error) {
+    if (error.where() == "--acc") throw InputError(where, error.found(), error.accepted());
+    throw error.inside(where);
+  }
+}
+
 bool is_operand(Role role) { return role == Role::input || role == Role::weight || role == Role::grad_output; }
 
 std::string operand_name(const traces::LayerInfo& layer, Role role) {
@@ -68,6 +78,14 @@ sim::QuantizationCounts StepReport::total() const {
   return all;
 }
 
+sim::LossScaling loss_scaling_option(const std::string& text) {
+  try {
+    return sim::parse_loss_scaling(text);
+  } catch (const InputError& error) {
+    throw error.inside("--loss-scale " + text);
+  }
+}
+
 sim::Recipe recipe_of_datapath(const std::string& acc) {
   sim::Recipe recipe;
   recipe.passes = {acc, acc, acc};
@@ -80,11 +98,11 @@ RecipeReplay::RecipeReplay(const traces::TraceFile& trace, sim::Recipe recipe, c
   for (const Pass pass : all_passes) {
     const auto& named = recipe_.pass(pass);
     if (!named) continue;
-    sim::Datapath datapath = sim::find_datapath(acc.empty() ? *named : acc, overrides);
+    const std::string where = "recipe \"" + recipe_.name + "\": pass " + std::string(name_of(pass));
+    sim::Datapath datapath = acc.empty() ? datapath_named(*named, overrides, where) : sim::find_datapath(acc, overrides);
     const std::array<Role, 2> roles = sim::operand_roles(pass);
     if (recipe_.role(roles[0])) datapath.a = operand_of(*recipe_.role(roles[0]));
     if (recipe_.role(roles[1])) datapath.b = operand_of(*recipe_.role(roles[1]));
-    const std::string where = "recipe \"" + recipe_.name + "\": pass " + std::string(name_of(pass));
     if (quantizes_result(pass) && datapath.output.format && !recipe_.name.empty())
       throw InputError(where + ": datapath \"" + datapath.name + "\"",
                        "an [output] format beside the recipe's own for " +

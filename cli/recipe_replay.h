@@ -54,6 +54,9 @@ struct PreparedPass {
 /// The recipe of a run that names none: the datapath in every pass, operands as it says.
 sim::Recipe recipe_of_datapath(const std::string& acc);
 
+/// What --loss-scale says.
+sim::LossScaling loss_scaling_option(const std::string& text);
+
 class RecipeReplay {
  public:
   /// `acc`, where given, replaces the datapath of every pass. InputError: a datapath that does not go with its quantizers, steps out of

@@ -226,8 +226,11 @@ Format parse_format(std::string_view text) {
     throw InputError("format \"" + std::string(text) + "\"", "a block format, whose scales follow the order of terms",
                      "a format of single elements; block formats are for operands, not for datasets or the results of sums");
   }
-  if (!format)
-    throw InputError("format \"" + std::string(text) + "\"", "unknown format", spellings_accepted + nearest_names(name, names()));
+  if (!format) {
+    std::vector<std::string> known = names();
+    for (const BlockFormat& block : block_catalogue()) known.push_back(block.name);
+    throw InputError("format \"" + std::string(text) + "\"", "unknown format", spellings_accepted + nearest_names(name, known));
+  }
   if (colon != std::string::npos) {
     auto* f = std::get_if<FloatFormat>(&format->layout);
     if (f == nullptr) refuse(text, "only floats take :key=value");

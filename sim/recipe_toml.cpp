@@ -63,6 +63,9 @@ void read_sawb(const Table& t, RoleQuantizer& q) {
     if (pair->size() != 2 || !pair->get(0)->is_number() || !pair->get(1)->is_number()) t.wrong_type("coefficients", *node, accepted);
     q.c1 = *pair->get(0)->value<double>();
     q.c2 = *pair->get(1)->value<double>();
+    for (const double c : {q.c1, q.c2}) {
+      if (!std::isfinite(c)) throw InputError(t.place("coefficients"), number(c), "finite numbers");
+    }
   } else {
     const std::string name = t.text("coefficients").value_or("");
     const int bits = code_bits(*q.operand.format);
@@ -297,7 +300,9 @@ Recipe find_recipe(const std::string& name) {
   if (!name.ends_with(".toml") && name.find('/') == std::string::npos)
     throw InputError("--recipe", "unknown \"" + name + "\"", accepted + nearest_names(lower, names));
   if (!std::filesystem::exists(name)) throw InputError(name, "no such file", accepted);
-  return parse_recipe(read_toml_file(name, "a recipe's TOML file"), name);
+  Recipe recipe = parse_recipe(read_toml_file(name, "a recipe's TOML file"), name);
+  if (recipe.name.empty()) recipe.name = std::filesystem::path(name).stem().string();
+  return recipe;
 }
 
 std::string to_toml(const Recipe& r) {

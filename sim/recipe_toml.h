@@ -15,7 +15,8 @@ struct BuiltinRecipe {
 };
 std::span<const BuiltinRecipe> builtin_recipes();
 
-/// A built-in name, or a TOML file. Throws InputError, with the nearest names for an unknown one.
+/// A built-in name, or a TOML file, whose name stands in for a missing `name`. Throws InputError, with the nearest names for an unknown
+/// one.
 Recipe find_recipe(const std::string& name);
 /// True for a built-in name, and for a TOML file that has [passes].
 bool is_recipe(const std::string& name);

@@ -125,6 +125,9 @@ def losses(folder):
     equal([p["loss_scale"] for p in sweep["sweep"]], [2.0 ** e for e in range(25)])
     equal([p["gradients"]["zeroed"] for p in sweep["sweep"]][:4], [2, 1, 0, 0])
     equal(sweep["best_loss_scale"], 16.0)  # the first scale without a subnormal
+    header, *rows = done(accsim("run", "--acc", "fp32", "--in", "e5m2", "--trace", folder + "/t.h5", "--loss-scale", "sweep", "--csv", "-")).out.splitlines()
+    equal(header, "loss_scale,gradients_values,gradients_nonzero,gradients_zeroed,gradients_subnormal,gradients_clipped,gradients_nonfinite")
+    equal((len(rows), rows[1]), (25, "2,8,7,1,3,0,0"))  # 2^-17, a tie, to 0; 2^-16, 3 2^-17 (to 2^-15) and 2^-15 subnormal
     expect("best scale: 16" in done(accsim("run", "--acc", "fp32", "--in", "e5m2", "--trace", folder + "/t.h5", "--loss-scale", "sweep")).out, "no best")
 
 
@@ -187,6 +190,14 @@ def bad_recipes(folder):
     with open(folder + "/r.toml", "w") as file:
         file.write('[tensors.gradient]\nformat = "fp16"\n[passes]\nfprop = "fp32"\n')
     refused("--recipe", folder + "/r.toml", "--trace", trace, says=["r.toml", "gradient", "grad_output"])
+    with open(folder + "/anonymous.toml", "w") as file:
+        file.write('[passes]\ndgrad = "fp33"\n')
+    refused("--recipe", folder + "/anonymous.toml", "--trace", trace, says=['recipe "anonymous": pass dgrad: unknown "fp33"', "fp32"])
+    refused("--recipe", folder + "/nothing.toml", "--trace", trace, says=["nothing.toml", "no such file"])
+    for policy, word in (("constant:0", "above zero"), ("sweep", "sweep")):
+        result = accsim("update", "--format", "fp16", "--trace", trace, "--loss-scale", policy)
+        equal((result.status, "--loss-scale " + policy in result.err and word in result.err), (3, True), result)
+    equal(accsim("run", "--recipe", "luq4", "--loss-scale", "sweep", "--out", folder + "/o.h5", "--trace", trace).status, 2)
     equal(accsim("run", "--trace", trace).status, 2)
     equal(accsim("run", "--recipe", "luq4", "--in", "int8", "--trace", trace).status, 2)
 

@@ -1,6 +1,7 @@
 // Recipes: scale rules against hand derivations and published coefficients, unbiasedness of stochastic rounding, TOML.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -280,6 +281,44 @@ TEST_CASE("every built-in recipe prints as TOML that parses to the same") {
     CHECK_FALSE(recipe.source.empty());
     CHECK(to_toml(parse_recipe(to_toml(recipe), "printed")) == to_toml(recipe));
   }
+}
+
+TEST_CASE("mistakes in a recipe's TOML are named with their place, what was found, and the nearest name") {
+  const std::string passes = "\n[passes]\nfprop = \"fp32\"\n";
+  const std::vector<std::array<std::string, 3>> cases = {
+      {"acsim = 1", "acsim: unknown key", "did you mean accsim?"},
+      {"name = 3", "name: a value of type integer", "a string"},
+      {"loss_scaling = 1024", "loss_scaling: a value of type integer", "a string"},
+      {"loss_scaling = \"constant:inf\"", "loss_scaling", "inf; accepted: a finite number above zero"},
+      {"loss_scaling = \"backoff:min=0:8/4:2\"", "loss_scaling", "goes down to 2 at iteration 4"},
+      {"tensors = 3", "tensors: not a table", "[tensors]"},
+      {"[tensors]\nweight = 3", "tensors.weight: a value of type integer", "a table"},
+      {"[tensors.weigth]\nformat = \"fp16\"", "tensors.weigth", "did you mean weight?"},
+      {"[tensors.weight]\nformt = \"fp16\"", "tensors.weight.formt: unknown key", "did you mean format?"},
+      {"[tensors.weight]\nformat = 16", "tensors.weight.format: a value of type integer", "a string"},
+      {"[tensors.weight]\nformat = \"fp61\"", "tensors.weight.format", "did you mean fp16"},
+      {"[tensors.weight]\nformat = \"mxfp9_e4m3\"", "tensors.weight.format", "did you mean mxfp8_e4m3"},
+      {"[tensors.weight]\nformat = \"mxfp4\"\nscale = \"amax\"", "tensors.weight.scale", "format, rounding, overflow"},
+      {"[tensors.weight]\nformat = \"fp16\"\nrounding = \"rnee\"", "tensors.weight.rounding", "unknown rounding"},
+      {"[tensors.weight]\nformat = \"fp16\"\nscale = \"amx\"", "tensors.weight.scale: \"amx\"", "one, number, amax"},
+      {"[tensors.weight]\nformat = \"fp16\"\nscale = \"number\"", "tensors.weight.value: missing", "a number above zero"},
+      {"[tensors.weight]\nformat = \"fp16\"\nscale = \"number\"\nvalue = nan", "tensors.weight.value: nan", "a finite number"},
+      {"[tensors.weight]\nformat = \"int4\"\nscale = \"sawb\"\ncoefficients = [nan, 1]", "tensors.weight.coefficients: nan", "finite"},
+      {"[tensors.weight]\nformat = \"int4\"\nscale = \"sawb\"\ncoefficients = \"ibn\"", "tensors.weight.coefficients: \"ibn\"", "\"ibm\""},
+      {"[tensors.weight]\nformat = \"int4\"\nscale = \"range\"", "tensors.weight.range: missing", "a number above zero"},
+      {"[tensors.weight]\nformat = \"fp16\"\nsamples = \"two\"", "tensors.weight.samples: a value of type string", "an integer"},
+      {"[tensors.output]\nformat = \"mxfp4\"", "tensors.output.format: mxfp4", "block formats for input, weight and grad_output"},
+      {"[tensors.weight]\nformat = \"fp16\"\nclamp_low = 2\nclamp_high = 1", "tensors.weight.clamp_low", "above clamp_high"},
+  };
+  for (const auto& [toml, place, accepted] : cases) {
+    const std::string message = refusal(toml + passes);
+    INFO(toml, " gives ", message);
+    CHECK(message.find("test: " + place) == 0);
+    CHECK(message.find(accepted) != std::string::npos);
+  }
+  CHECK(refusal("[passes]\nfprp = \"fp32\"").find("did you mean fprop?") != std::string::npos);
+  CHECK(refusal("[passes]\nfprop = 32").find("passes.fprop: a value of type integer") != std::string::npos);
+  CHECK(refusal("[passes\n").find("line 1") != std::string::npos);
 }
 
 TEST_CASE("recipes that make no sense are refused by name") {
