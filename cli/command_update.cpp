@@ -71,8 +71,10 @@ std::vector<double> real_values(sim::Tensor tensor) {
 std::string percent(double share) { return fmt::format("{:.3g} %", 100 * share); }
 
 void write_table(std::ostream& out, const UpdateOptions& o, const sim::WeightUpdate& u, const std::vector<UpdateRow>& rows) {
-  out << fmt::format("master weights {}, {}, learning rate {}, {} {}\n", u.format.name, formats::rounding_spelling(u.rounding),
-                     o.learning_rate, u.updates, u.updates == 1 ? "update" : "updates of the same gradient");
+  out << wrapped(fmt::format("master weights {}, {}, learning rate {}, {} {}", u.format.name, formats::rounding_spelling(u.rounding),
+                             o.learning_rate, u.updates, u.updates == 1 ? "update a step" : "updates a step, of the same gradient"));
+  out << "swamped: share of the nonzero updates that left the weight as it was; survived: share of the\n"
+         "update that arrived, 100 % ideally; bias: mean of what arrived too much, in mean updates\n";
   out << fmt::format("{:36} {:>9} {:>9} {:>9} {:>10} {:>10}\n", "layer", "weights", "nonzero", "swamped", "survived", "bias");
   for (const UpdateRow& r : rows) {
     const double swamped = r.report.nonzero == 0 ? 0 : static_cast<double>(r.report.swamped) / static_cast<double>(r.report.nonzero);

@@ -66,7 +66,7 @@ std::string csv_number(const std::optional<double>& x) {
 }  // namespace
 
 void write_assignment_table(std::ostream& out, const Assignment& assignment) {
-  for (const std::string& note : assignment.notes) out << "note: " << note << '\n';
+  for (const std::string& note : assignment.notes) out << wrapped("note: " + note);
   out << "worst training step of each; -1: with one bit less\n";
   out << fmt::format("{:16} {:18} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8} {:>8}\n", "layer", "tensor", "range", "step", "bits", "SNDR dB", "-1",
                      "clipped", "-1");

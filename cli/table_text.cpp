@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 #include <vector>
 
 namespace accsim::cli {
@@ -43,6 +44,20 @@ std::string fitted(const std::string& name, std::size_t width) {
     shown = std::accumulate(points.end() - static_cast<std::ptrdiff_t>(tail), points.end(), shown);
   }
   return shown + std::string(width - std::min(width, columns_of(shown)), ' ');
+}
+
+std::string wrapped(const std::string& text) {
+  std::string lines, line;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (!line.empty() && columns_of(line) + 1 + columns_of(word) > 100) {
+      lines += line + '\n';
+      line = "  " + word;
+    } else {
+      line += (line.empty() ? "" : " ") + word;
+    }
+  }
+  return lines + line + '\n';
 }
 
 std::string csv_text(const std::string& text) {

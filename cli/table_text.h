@@ -15,6 +15,8 @@ std::string rough(std::int64_t value);
 std::size_t columns_of(std::string_view text);
 /// The name in `width` columns; the middle of a long one is left out, since its ends tell most.
 std::string fitted(const std::string& name, std::size_t width);
+/// The text in lines of at most 100 columns, broken at spaces, with a line break at the end; what follows is indented.
+std::string wrapped(const std::string& text);
 /// Quoted where CSV asks for it.
 std::string csv_text(const std::string& text);
 

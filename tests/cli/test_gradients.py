@@ -70,6 +70,30 @@ def broadcast(folder):
     equal(compare(folder + "/t.h5", folder), 2)
 
 
+@case("what E5M2 loses of real gradients at a loss scale is what lies beyond its thresholds")
+def thresholds(folder):
+    # To nearest even: up to 2^-17, half the smallest number, to zero; then subnormal, up to the tie of 2^-14 - 2^-17, which goes to the
+    # normal 2^-14; from the tie of 57344 and 65536 on too large.
+    path = trace_path("mnist_cnn_train.h5")
+    convolutions = ("conv1", "dw2", "pw3", "conv4")
+    with h5py.File(path) as file:
+        layers = [file[step][name] for step in file for name in convolutions]
+        magnitudes = np.concatenate([np.abs(l["grad_output"][...].astype(float)).ravel() / l.attrs["loss_scale"] for l in layers])
+        others = sum(np.count_nonzero(l[key]) for l in layers for key in ("grad_input", "grad_weight") if key in l)  # pass as they are
+    sweep = done(accsim("run", "--acc", "fp32", "--in", "e5m2", "--trace", path, "--loss-scale", "sweep", "--json", "-",
+                        *(part for name in convolutions for part in ("--layer", "*/" + name)))).json()["sweep"]
+    for point in sweep:
+        g = magnitudes * point["loss_scale"]
+        found = {key: point["gradients"][key] for key in ("nonzero", "zeroed", "subnormal", "clipped")}
+        equal(found, {
+            "nonzero": int(np.sum(g > 0)) + others,
+            "zeroed": int(np.sum((g > 0) & (g <= 2.0**-17))),
+            "subnormal": int(np.sum((g > 2.0**-17) & (g < 2.0**-14 - 2.0**-17))),
+            "clipped": int(np.sum(g >= 61440)),
+        }, point["loss_scale"])
+    expect(sweep[0]["gradients"]["zeroed"] > 0.5 * np.sum(magnitudes > 0), sweep[0])
+
+
 @case("every gradient of the digits' CNN")
 def digits(folder):
     equal(compare(trace_path("digits_fixture.h5"), folder), 2 * 5)
