@@ -28,9 +28,11 @@ BatchModel::BatchModel(const Datapath& datapath, std::int64_t units, std::uint64
       units_(units),
       first_element_(first_element),
       plain_(make_variant(datapath)),
+      one_format_(model().in_format() == model().out_format()),
       lanes_(lanes),
       zero_(code_bits(model().in_format()), units),
-      random_(static_cast<std::size_t>(units + kernels::row_padding)) {}
+      product_random_(static_cast<std::size_t>(units + kernels::row_padding)),
+      random_(product_random_.size()) {}
 
 BatchModel::Variant BatchModel::make_variant(const Datapath& datapath) const {
   Variant v;
@@ -60,44 +62,42 @@ BatchRow BatchModel::make_row(std::size_t terms) const {
   row.terms = terms;
   row.a.assign(terms, UnitCodes(code_bits(model().a_format()), units_));
   row.b.assign(terms, UnitCodes(code_bits(model().b_format()), units_));
-  if (model().product_format()) row.product = UnitCodes(code_bits(*model().product_format()), units_);
   row.result = UnitCodes(code_bits(model().out_format()), units_);
   row.flags = UnitCodes(5, units_);
   return row;
 }
 
 const std::uint32_t* BatchModel::draw(const formats::RoundingSpec& spec, std::vector<formats::Lfsr>& generators, std::uint32_t site,
-                                      std::uint64_t row) {
+                                      std::uint64_t row, std::vector<std::uint32_t>& random) {
   if (spec.mode != formats::Rounding::sr) return nullptr;
   for (std::int64_t unit = 0; unit < units_; ++unit) {
     const auto at = static_cast<std::size_t>(unit);
     if (!generators.empty()) {
-      random_[at] = generators[at].next();
+      random[at] = generators[at].next();
     } else {
       formats::PhiloxStream stream(spec.stochastic.philox_seed.value_or(0),
                                    {.output = output_of(row, unit), .layer = 0, .pass = 0, .site = site});
-      random_[at] = stream.next();
+      random[at] = stream.next();
     }
   }
-  return random_.data();
+  return random.data();
 }
 
-void BatchModel::multiply(BatchRow& row) {
-  Variant& v = variant(row.rm);
-  if (v.lanes && v.lanes->rounds_product) {
-    kernels::RowBlock block;
-    block.count = units_;
-    block.a = row.a.front().words();
-    block.b = row.b.front().words();
-    block.random = draw(v.product_rounding, v.product_lfsr, 0, row.row);
-    block.result = row.product.words();
-    block.flags = row.flags.words();
-    lanes_.multiply(*v.lanes, block);
-    return;
-  }
-  if (row.terms != 1 || !v.models.front().shows_products()) return;
-  for (std::int64_t unit = 0; unit < units_; ++unit)
-    row.product.set(unit, v.models.front().product_of(row.a.front().at(unit), row.b.front().at(unit)).value_or(0));
+Code BatchModel::product_of(const BatchRow& row, std::int64_t unit) const {
+  const Variant& v = known_variant(row.rm);
+  const Code a = row.a.front().at(unit);
+  const Code b = row.b.front().at(unit);
+  if (!v.lanes || !v.lanes->rounds_product) return v.models.front().product_of(a, b).value_or(0);
+  const std::uint32_t a_words[kernels::row_padding] = {static_cast<std::uint32_t>(a)};
+  const std::uint32_t b_words[kernels::row_padding] = {static_cast<std::uint32_t>(b)};
+  std::uint32_t product[kernels::row_padding];
+  kernels::RowBlock block;
+  block.count = 1;
+  block.a = a_words;
+  block.b = b_words;
+  block.result = product;
+  lanes_.multiply(*v.lanes, block);
+  return product[0];
 }
 
 void BatchModel::add(BatchRow& row, const UnitCodes* accumulator) {
@@ -107,9 +107,9 @@ void BatchModel::add(BatchRow& row, const UnitCodes* accumulator) {
     block.count = units_;
     block.a = row.a.front().words();
     block.b = row.b.front().words();
-    block.product = row.product.words();
     block.accumulator = accumulator != nullptr ? accumulator->words() : zero_.words();
-    block.random = draw(v.sum_rounding, v.sum_lfsr, 1, row.row);
+    if (v.lanes->rounds_product) block.product_random = draw(v.product_rounding, v.product_lfsr, 0, row.row, product_random_);
+    block.random = draw(v.sum_rounding, v.sum_lfsr, 1, row.row, random_);
     block.subtract = row.subtract;
     block.result = row.result.words();
     block.flags = row.flags.words();
@@ -146,7 +146,7 @@ void BatchModel::combine(const UnitCodes* x, const UnitCodes* y, std::uint64_t r
 }
 
 void BatchModel::feed_back(const UnitCodes& result, UnitCodes& accumulator) const {
-  if (model().in_format() == model().out_format()) {
+  if (one_format_) {
     accumulator = result;
     return;
   }

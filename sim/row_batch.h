@@ -47,7 +47,6 @@ struct BatchRow {
   bool subtract = false;
   std::uint64_t row = 0;  ///< number of the issue
   std::string rm;         ///< overrides every rounding; empty: the datapath's own
-  UnitCodes product;      ///< where products are shown
   UnitCodes result;
   UnitCodes flags;
 };
@@ -67,9 +66,13 @@ class BatchModel {
   /// InputError where `rm` is no rounding of this datapath.
   void require_rounding(const std::string& rm) { (void)variant(rm); }
 
-  /// Fills row.product, where products are shown.
-  void multiply(BatchRow& row);
-  /// Fills row.result and row.flags; multiply comes first. `accumulator`: what comes in, null: zero.
+  /// The rounded product of a unit's one-term row, where products are shown.
+  [[nodiscard]] formats::Code product_of(const BatchRow& row, std::int64_t unit) const;
+  /// True where a word of `count` has one of the bits.
+  [[nodiscard]] bool has_any(const std::uint32_t* words, std::int64_t count, std::uint32_t bits) const {
+    return lanes_.has_any(words, count, bits);
+  }
+  /// Fills row.result and row.flags. `accumulator`: what comes in, null: zero.
   void add(BatchRow& row, const UnitCodes* accumulator);
   /// One addition of an interleaved level's combination, as IssueModel::add; flags are or-ed into `flags`.
   void combine(const UnitCodes* x, const UnitCodes* y, std::uint64_t row, std::uint32_t ordinal, UnitCodes& result, UnitCodes& flags);
@@ -88,11 +91,12 @@ class BatchModel {
   };
   Variant make_variant(const Datapath& datapath) const;
   Variant& variant(const std::string& rm);
+  [[nodiscard]] const Variant& known_variant(const std::string& rm) const { return rm.empty() ? plain_ : overridden_.find(rm)->second; }
   [[nodiscard]] std::uint64_t output_of(std::uint64_t row, std::int64_t unit) const {
     return row * static_cast<std::uint64_t>(units_) + static_cast<std::uint64_t>(unit);
   }
   const std::uint32_t* draw(const formats::RoundingSpec& spec, std::vector<formats::Lfsr>& generators, std::uint32_t site,
-                            std::uint64_t row);
+                            std::uint64_t row, std::vector<std::uint32_t>& random);
   static IssueModel& model_of(Variant& v, std::int64_t unit) { return v.models[v.models.size() == 1 ? 0 : static_cast<std::size_t>(unit)]; }
 
   Datapath datapath_;
@@ -100,9 +104,10 @@ class BatchModel {
   std::uint64_t first_element_;
   Variant plain_;
   std::map<std::string, Variant, std::less<>> overridden_;
+  bool one_format_;  ///< of the accumulator that comes in and the one that goes out
   kernels::RowLanes lanes_;
   UnitCodes zero_;
-  std::vector<std::uint32_t> random_;
+  std::vector<std::uint32_t> product_random_, random_;
 };
 
 }  // namespace accsim::sim

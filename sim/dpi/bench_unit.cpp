@@ -1,6 +1,7 @@
 #include "sim/dpi/bench_unit.h"
 
 #include <algorithm>
+#include <array>
 
 #include "formats/error.h"
 #include "formats/value_text.h"
@@ -69,7 +70,7 @@ void BenchUnit::reset() {
   error.clear();
 }
 
-void BenchUnit::keep_terms(bool first, const std::vector<Code>& a, const std::vector<Code>& b) {
+void BenchUnit::keep_terms(bool first, std::span<const Code> a, std::span<const Code> b) {
   if (first) {
     terms_a_.clear();
     terms_b_.clear();
@@ -129,6 +130,20 @@ void BenchUnit::clock(const UnitInputs& inputs) {
   if (taken) keep_terms(inputs.first, inputs.a, inputs.b);
 }
 
+void BenchUnit::clock(const UnitControl& control, Code a, Code b) {
+  ClockedUnit& unit = clocked(1);
+  if (options_.units != 1) throw InputError("units", std::to_string(options_.units) + " in step", "accsim_clock_batch for more than one");
+  const auto words = [](Code code) {
+    return std::array<std::uint32_t, 4>{static_cast<std::uint32_t>(code), static_cast<std::uint32_t>(code >> 32),
+                                        static_cast<std::uint32_t>(code >> 64), static_cast<std::uint32_t>(code >> 96)};
+  };
+  const std::array<std::uint32_t, 4> a_words = words(a);
+  const std::array<std::uint32_t, 4> b_words = words(b);
+  const bool taken = unit.clock(control, BatchOperands{a_words.data(), b_words.data(), 1, nullptr});
+  edges_ = unit.edges();
+  if (taken) keep_terms(control.first, {&a, 1}, {&b, 1});
+}
+
 void BenchUnit::clock(const UnitControl& control, const BatchOperands& operands) {
   ClockedUnit& unit = clocked(static_cast<std::int64_t>(operands.terms));
   (void)unit.clock(control, operands);
@@ -177,34 +192,35 @@ bool BenchUnit::check_array(const std::vector<Code>& found) {
   return matches;
 }
 
-UnitSample BenchUnit::peek(const std::string& signal) {
-  if (signal == "array_ready") return {array().is_ready() ? 1U : 0U, true};
-  if (signal == "digit") return {static_cast<Code>(2 * int{online().output().plus} + int{online().output().minus}), true};
-  if (signal == "products_plus") return {online().products_plus(), true};
-  if (signal == "products_minus") return {online().products_minus(), true};
+UnitSample BenchUnit::peek(std::string_view signal) {
+  using namespace std::string_view_literals;
+  if (signal == "array_ready"sv) return {array().is_ready() ? 1U : 0U, true};
+  if (signal == "digit"sv) return {static_cast<Code>(2 * int{online().output().plus} + int{online().output().minus}), true};
+  if (signal == "products_plus"sv) return {online().products_plus(), true};
+  if (signal == "products_minus"sv) return {online().products_minus(), true};
   const ClockedUnit& unit = clocked(0);
   const UnitItem* result = unit.result();
-  if (signal == "valid") return {result != nullptr ? 1U : 0U, true};
-  if (signal == "ready") return {unit.outputs(true).ready ? 1U : 0U, true};
-  if (signal == "last") return {result != nullptr && result->control.last ? 1U : 0U, result != nullptr};
-  if (signal == "acc") return result != nullptr ? UnitSample{result->row.result.at(0), true} : UnitSample{};
-  if (signal == "flags") return result != nullptr ? UnitSample{result->row.flags.at(0), true} : UnitSample{};
-  if (signal == "product_valid") return {product_item() != nullptr ? 1U : 0U, true};
-  if (signal == "product") {
+  if (signal == "valid"sv) return {result != nullptr ? 1U : 0U, true};
+  if (signal == "ready"sv) return {unit.outputs(true).ready ? 1U : 0U, true};
+  if (signal == "last"sv) return {result != nullptr && result->control.last ? 1U : 0U, result != nullptr};
+  if (signal == "acc"sv) return result != nullptr ? UnitSample{result->row.result.at(0), true} : UnitSample{};
+  if (signal == "flags"sv) return result != nullptr ? UnitSample{result->row.flags.at(0), true} : UnitSample{};
+  if (signal == "product_valid"sv) return {product_item() != nullptr ? 1U : 0U, true};
+  if (signal == "product"sv) {
     if (!model_.shows_products())
       throw InputError("signal", "product, which this datapath does not round to a format", "acc, flags, valid");
     const UnitItem* item = product_item();
-    return item != nullptr && item->row.terms == 1 ? UnitSample{item->row.product.at(0), true} : UnitSample{};
+    return item != nullptr && item->row.terms == 1 ? UnitSample{unit.product_of(*item, 0), true} : UnitSample{};
   }
   const std::vector<UnitSignal> signals = unit.signals();
   const auto it = std::find_if(signals.begin(), signals.end(), [&](const UnitSignal& s) { return column_of(s) == signal; });
   if (it != signals.end()) return unit.sample()[static_cast<std::size_t>(it - signals.begin())];
   std::string names = "valid, ready, last, acc, flags, product_valid, product";
   for (const UnitSignal& s : signals) names += ", " + column_of(s);
-  throw InputError("signal", "\"" + signal + "\"", names);
+  throw InputError("signal", "\"" + std::string(signal) + "\"", names);
 }
 
-const Format* BenchUnit::format_of(const std::string& signal) {
+const Format* BenchUnit::format_of(std::string_view signal) {
   if (signal == "acc") return &model_.out_format();
   if (signal == "flags") return &flags_format();
   if (signal == "product") return &*model_.product_format();
@@ -222,7 +238,7 @@ std::string BenchUnit::operands_of(const UnitItem& item, std::int64_t unit) cons
     text += (i == 0 ? "a " : ", a ") + decoded_text(item.row.a[i].at(unit), model_.a_format()) + ", b " +
             decoded_text(item.row.b[i].at(unit), model_.b_format());
   }
-  if (model_.has_accumulator()) text += ", accumulator " + decoded_text(item.accumulator.at(unit), model_.in_format());
+  if (model_.has_accumulator()) text += ", accumulator " + decoded_text(item.from_zero ? 0 : item.accumulator.at(unit), model_.in_format());
   return text + ", taken in cycle " + std::to_string(item.taken);
 }
 
@@ -232,9 +248,10 @@ bool BenchUnit::mismatch(const std::string& text) {
   return false;
 }
 
-bool BenchUnit::check(const std::string& signal, Code found) {
-  const UnitSample expected = peek(signal);
+bool BenchUnit::check(std::string_view name, Code found) {
+  const UnitSample expected = peek(name);
   if (!expected.valid || expected.value == found) return true;
+  const std::string signal(name);
   if (signal == "digit" || signal.starts_with("products_")) {
     return mismatch((signal == "digit" ? "stage digit: wires expected " : "stage product: " + signal + " expected ") +
                     formats::code_text(expected.value, digits_format()) + ", found " + formats::code_text(found, digits_format()));

@@ -40,6 +40,8 @@ class BenchUnit {
 
   /// One rising edge.
   void clock(const UnitInputs& inputs);
+  /// Of one unit with one term.
+  void clock(const UnitControl& control, formats::Code a, formats::Code b);
   /// Of all units; `operands` as ClockedUnit takes them.
   void clock(const UnitControl& control, const BatchOperands& operands);
   /// The clocked unit, for issues of so many terms. InputError where it was made for fewer.
@@ -56,9 +58,9 @@ class BenchUnit {
   /// A signal of unit 0 after the last edge: "valid", "ready" (while results are taken), "last", "acc", "flags", "product_valid",
   /// "product", or a register as accsim wave names it; of an array "array_ready"; of an online unit "digit" (wires, plus the higher bit),
   /// "products_plus" and "products_minus" (bit t of term t). InputError for an unknown name.
-  [[nodiscard]] UnitSample peek(const std::string& signal);
+  [[nodiscard]] UnitSample peek(std::string_view signal);
   /// False where `found` differs from a valid signal; the mismatch is kept.
-  bool check(const std::string& signal, formats::Code found);
+  bool check(std::string_view signal, formats::Code found);
   /// The results of all units: false where any differs, or none stands there.
   bool check_results(const std::uint32_t* found);
   /// Keeps a mismatch of the last cycle; false.
@@ -70,9 +72,9 @@ class BenchUnit {
 
  private:
   [[nodiscard]] const UnitItem* product_item();
-  [[nodiscard]] const formats::Format* format_of(const std::string& signal);
+  [[nodiscard]] const formats::Format* format_of(std::string_view signal);
   [[nodiscard]] std::string operands_of(const UnitItem& item, std::int64_t unit) const;
-  void keep_terms(bool first, const std::vector<formats::Code>& a, const std::vector<formats::Code>& b);
+  void keep_terms(bool first, std::span<const formats::Code> a, std::span<const formats::Code> b);
   void clear_steps();
 
   Datapath datapath_;

@@ -41,7 +41,7 @@ int guarded(void* handle, Call&& call) noexcept {
   return failed;
 }
 
-std::string text_of(const char* text, const char* what) {
+std::string_view text_of(const char* text, const char* what) {
   if (text == nullptr) throw InputError(what, "a null pointer", "a string");
   return text;
 }
@@ -166,19 +166,19 @@ Code accumulator_of(const std::uint32_t* words, const accsim::sim::IssueModel& m
 }
 
 /// `count` codes in planes of 32 bits (of `units` words each), none wider than its format.
-const std::uint32_t* checked_words(const std::uint32_t* words, std::int64_t count, std::int64_t units, const Format& format,
-                                   const char* what) {
+const std::uint32_t* checked_words(const accsim::sim::ClockedUnit& unit, const std::uint32_t* words, std::int64_t terms,
+                                   const Format& format, const char* what) {
+  const std::int64_t units = unit.units();
+  const std::int64_t count = terms * units;
   require(words, what);
   const int bits = code_bits(format);
   const int planes = (bits + 31) / 32;
   if (bits % 32 == 0) return words;
   const std::uint32_t above = ~((1U << (bits % 32)) - 1U);
-  std::uint32_t wide = 0;
-  for (std::int64_t first = 0; first < count; first += units) {
-    const std::uint32_t* top = words + first * planes + (planes - 1) * units;
-    for (std::int64_t i = 0; i < units; ++i) wide |= top[i] & above;
-  }
-  if (wide != 0) throw InputError(what, "a code of more than " + std::to_string(bits) + " bits", "codes of " + format.name);
+  bool wide = false;
+  for (std::int64_t first = 0; first < count; first += units)
+    wide |= unit.has_any(words + first * planes + (planes - 1) * units, units, above);
+  if (wide) throw InputError(what, "a code of more than " + std::to_string(bits) + " bits", "codes of " + format.name);
   return words;
 }
 
@@ -192,7 +192,7 @@ void* accsim_create(int version, const char* datapath, const char* options) {
   try {
     if (version != ACCSIM_DPI_VERSION)
       throw InputError("version", std::to_string(version), std::to_string(ACCSIM_DPI_VERSION) + ", that of this library");
-    return make_unit(text_of(datapath, "datapath"), options == nullptr ? "" : options).release();
+    return make_unit(std::string(text_of(datapath, "datapath")), options == nullptr ? "" : options).release();
   } catch (const std::exception& error) {
     error_without_unit() = error.what();
   } catch (...) {
@@ -213,7 +213,7 @@ int accsim_reset(void* handle) {
 }
 
 int accsim_bits(void* handle, const char* what) {
-  return guarded(handle, [&](Unit& unit) { return bits(unit, text_of(what, "what")); });
+  return guarded(handle, [&](Unit& unit) { return bits(unit, std::string(text_of(what, "what"))); });
 }
 
 int accsim_mac(void* handle, uint64_t a, uint64_t b, uint64_t acc_in, uint64_t* acc_out) {
@@ -264,15 +264,12 @@ int accsim_total(void* handle, uint64_t* out) {
 int accsim_clock(void* handle, int reset, int in_valid, int first, uint64_t a, uint64_t b) {
   return guarded(handle, [&](Unit& unit) {
     const accsim::sim::IssueModel& model = unit.model();
-    accsim::sim::UnitInputs in;
-    in.reset = reset != 0;
-    in.valid = !in.reset && in_valid != 0;
-    in.first = first != 0;
-    if (in.valid) {
-      in.a = {checked(a, model.a_format(), "a")};
-      in.b = {checked(b, model.b_format(), "b")};
-    }
-    unit.clock(in);
+    accsim::sim::UnitControl control;
+    control.reset = reset != 0;
+    control.valid = !control.reset && in_valid != 0;
+    control.first = first != 0;
+    const bool takes = control.valid;
+    unit.clock(control, takes ? checked(a, model.a_format(), "a") : 0, takes ? checked(b, model.b_format(), "b") : 0);
     return static_cast<int>(unit.clocked(0).result() != nullptr);
   });
 }
@@ -304,11 +301,11 @@ int accsim_clock_batch(void* handle, int control, int terms, const uint32_t* a, 
     accsim::sim::BatchOperands operands;
     if (in.valid) {
       if (terms < 1) throw InputError("terms", std::to_string(terms), "at least 1");
+      const accsim::sim::ClockedUnit& clocked = unit.clocked(terms);
       operands.terms = static_cast<std::size_t>(terms);
-      operands.a = checked_words(a, terms * unit.units(), unit.units(), model.a_format(), "a");
-      operands.b = checked_words(b, terms * unit.units(), unit.units(), model.b_format(), "b");
-      if ((control & ACCSIM_ACC_IN) != 0)
-        operands.accumulator = checked_words(acc_in, unit.units(), unit.units(), model.in_format(), "acc_in");
+      operands.a = checked_words(clocked, a, terms, model.a_format(), "a");
+      operands.b = checked_words(clocked, b, terms, model.b_format(), "b");
+      if ((control & ACCSIM_ACC_IN) != 0) operands.accumulator = checked_words(clocked, acc_in, 1, model.in_format(), "acc_in");
     }
     unit.clock(in, operands);
     return static_cast<int>(unit.clocked(0).result() != nullptr);
@@ -394,7 +391,7 @@ int accsim_clock_online(void* handle, int control, uint64_t x_plus, uint64_t x_m
 int accsim_peek(void* handle, const char* signal, uint64_t* value) {
   return guarded(handle, [&](Unit& unit) {
     require(value, "value");
-    const std::string name = text_of(signal, "signal");
+    const std::string_view name = text_of(signal, "signal");
     const accsim::sim::UnitSample sample = unit.peek(name);
     if (name == "acc") (void)word(0, unit.model().out_format());
     *value = sample.valid ? static_cast<std::uint64_t>(sample.value) : 0;
@@ -404,7 +401,7 @@ int accsim_peek(void* handle, const char* signal, uint64_t* value) {
 
 int accsim_check(void* handle, const char* signal, uint64_t found) {
   return guarded(handle, [&](Unit& unit) {
-    const std::string name = text_of(signal, "signal");
+    const std::string_view name = text_of(signal, "signal");
     if (name == "acc") (void)word(0, unit.model().out_format());
     return static_cast<int>(unit.check(name, found));
   });
@@ -412,7 +409,7 @@ int accsim_check(void* handle, const char* signal, uint64_t found) {
 
 int accsim_check_value(void* handle, const char* what, uint64_t expected, uint64_t found) {
   return guarded(handle, [&](Unit& unit) {
-    const std::string name = text_of(what, "what");
+    const std::string_view name = text_of(what, "what");
     if (expected == found) return 1;
     std::ostringstream text;
     text << std::hex << name << " expected " << expected << ", found " << found;

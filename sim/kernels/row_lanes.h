@@ -54,9 +54,9 @@ class Rows {
   }
 
   /// Where a tail of `drop` bits makes the magnitude grow. `drop` at most word_bits - 1, `places` without that limit.
-  static ACCSIM_INLINE Mask grows(const RowRounding& r, Int tail, Int drop, Int places, Int kept, Mask negative, Int random) {
+  static ACCSIM_INLINE Mask grows(const RowRounding& r, RowMode mode, Int tail, Int drop, Int places, Int kept, Mask negative, Int random) {
     const Mask inexact = O::ne(tail, Int{});
-    switch (r.mode) {
+    switch (mode) {
       case RowMode::rz: return O::none();
       case RowMode::ru: return O::but_not(inexact, negative);
       case RowMode::rd: return O::both(inexact, negative);
@@ -70,12 +70,42 @@ class Rows {
     const Int down = O::smaller(O::larger(below, Int{}), set(word_bits - 1));
     const Int leading = right(tail << O::larger(-below, Int{}), down);
     const Int mask = set((std::int64_t{1} << r.random_bits) - 1);
-    if (r.mode == RowMode::sr) return O::lt(mask, leading + (random & mask));
+    if (mode == RowMode::sr) return O::lt(mask, leading + (random & mask));
     return O::lt(random & mask, leading);
   }
 
-  /// The code of lane value v; `flags` gets NX 1, UF 2, OF 4.
+  struct Rounded {
+    Int magnitude, flags;  ///< of the code, or of the lane; NX 1, UF 2, OF 4
+  };
+  /// Where RowRounding::simple holds, without infinities and NaN: the code's magnitude, or the lane's.
+  template <bool to_code>
+  static ACCSIM_INLINE Rounded simply_rounded(Int magnitude, Mask negative, const RowRounding& r, RowMode mode, Int random) {
+    const Int drop = set(r.drop);
+    const Int tail = magnitude & set((Word{1} << r.drop) - 1);
+    const Mask up = grows(r, mode, tail, drop, drop, Int(UInt(magnitude) >> r.drop) + set(r.code_offset), negative, random);
+    Int kept = magnitude - tail;
+    kept = O::add_where(up, kept, set(Word{1} << r.drop));
+    const Mask over = O::lt(set(r.largest_bits), kept);
+    const Mask small = O::lt(kept, set(r.least_bits));
+    const Mask nonzero = O::ne(magnitude, Int{});
+    const Mask tiny = O::both(small, nonzero);
+    const Mask inexact = O::either(O::either(O::ne(tail, Int{}), over), tiny);
+    Int result = to_code ? Int(UInt(kept) >> r.drop) + set(r.code_offset) : kept;
+    result = O::select(over, to_code ? set(r.over[0]) : set(r.over_bits), result);
+    result = O::select(small, Int{}, result);
+    Int flags = O::keep_where(inexact, set(1));
+    flags = O::or_where(tiny, flags, set(2));
+    flags = O::or_where(over, flags, set(4));
+    return {result, flags};
+  }
+
+  /// The code of lane value v; flags are or-ed.
   static ACCSIM_INLINE Int rounded(Int v, const RowRounding& r, Int random, bool has_specials, Int& flags) {
+    if (r.simple && !has_specials) {
+      const Rounded simple = simply_rounded<true>(v & set(~O::sign), O::lt(v, Int{}), r, r.mode, random);
+      flags |= simple.flags;
+      return simple.magnitude | (right(v, set(r.sign_shift)) & set(r.sign_bit));
+    }
     const Int magnitude = v & set(~O::sign);
     const Mask negative = O::lt(v, Int{});
     const Int field = magnitude >> F;
@@ -90,7 +120,7 @@ class Rows {
     const Int drop = r.gradual ? O::smaller(places, set(word_bits - 1)) : places;
     const Int kept = right(significand, drop) + (binade << r.fraction_bits);
     const Int tail = significand & ((set(1) << drop) - 1);
-    const Int code = O::add_where(grows(r, tail, drop, places, kept, negative, random), kept, set(1));
+    const Int code = O::add_where(grows(r, r.mode, tail, drop, places, kept, negative, random), kept, set(1));
     const Mask is_zero = O::eq(magnitude, Int{});
     const Mask over = O::lt(set(r.largest_code), code);
     const Mask small = O::lt(code, set(r.least_code));
@@ -104,7 +134,7 @@ class Rows {
         const Int kept_full = right(significand, full);
         const Int tail_full = significand & ((set(1) << full) - 1);
         // One code's last bit is the other's: both count significands from the same place.
-        const Mask grows_full = grows(r, tail_full, full, full, kept_full, negative, random);
+        const Mask grows_full = grows(r, r.mode, tail_full, full, full, kept_full, negative, random);
         const Mask carries =
             O::both(O::eq(above, set(-1)), O::both(grows_full, O::eq(kept_full, set((std::int64_t{2} << r.fraction_bits) - 1))));
         tiny = O::but_not(tiny, carries);
@@ -130,6 +160,19 @@ class Rows {
     return result;
   }
 
+  /// The product, rounded where the plan rounds it.
+  static ACCSIM_INLINE Int product_of(const RowPlan& plan, const RowBlock& block, std::int64_t i, Int& flags) {
+    const Int p = multiplied(plan, block, i, flags);
+    if (!plan.rounds_product) return p;
+    const Int random = block.product_random != nullptr ? load(block.product_random + i) : Int{};
+    if (plan.product.simple && !plan.has_specials) {
+      const Rounded simple = simply_rounded<false>(p & set(~O::sign), O::lt(p, Int{}), plan.product, plan.product.mode, random);
+      flags |= simple.flags;
+      return simple.magnitude | (p & O::set(O::sign));
+    }
+    return decode(rounded(p, plan.product, random, plan.has_specials, flags), plan.rounded_product);
+  }
+
   /// The exact product; flag NV 16 where it makes a NaN, or an operand is a signalling one.
   static ACCSIM_INLINE Int multiplied(const RowPlan& plan, const RowBlock& block, std::int64_t i, Int& flags) {
     const Int a_code = load(block.a + i);
@@ -149,6 +192,9 @@ class Rows {
   static ACCSIM_INLINE Int odd_sum(Int c_bits, Int p_bits, bool zero_down) {
     const Real c = Real(c_bits);
     const Real p = Real(p_bits);
+#if defined(__AVX512F__)
+    return O::bits(O::odd_sum(c, p, zero_down));
+#else
     const Real s = c + p;
     const Real from_p = s - c;
     const Real error = (c - (s - from_p)) + (p - from_p);
@@ -163,6 +209,7 @@ class Rows {
       odd = O::or_where(O::but_not(zero, plus), odd, O::set(O::sign));
     }
     return odd;
+#endif
   }
 
  public:
@@ -171,22 +218,14 @@ class Rows {
     for (std::int64_t i = 0; i < block.count; i += O::lanes) {
       Int flags{};
       const Int p = multiplied(plan, block, i, flags);
-      const Int random = block.random != nullptr ? load(block.random + i) : Int{};
-      store(block.result + i, rounded(p, plan.product, random, plan.has_specials, flags));
-      store(block.flags + i, flags);
+      store(block.result + i, rounded(p, plan.product, Int{}, plan.has_specials, flags));
     }
   }
   static void add(const RowPlan& shared, const RowBlock& block) {
     const RowPlan plan = shared;
     for (std::int64_t i = 0; i < block.count; i += O::lanes) {
       Int flags{};
-      Int p;
-      if (plan.rounds_product) {
-        flags = load(block.flags + i);
-        p = decode(load(block.product + i), plan.rounded_product);
-      } else {
-        p = multiplied(plan, block, i, flags);
-      }
+      Int p = product_of(plan, block, i, flags);
       if (block.subtract) p ^= O::set(O::sign);
       const Int c_code = load(block.accumulator + i);
       const Int c = decode(c_code, plan.accumulator);
@@ -199,6 +238,38 @@ class Rows {
       const Int random = block.random != nullptr ? load(block.random + i) : Int{};
       store(block.result + i, rounded(sum, plan.sum, random, plan.has_specials, flags));
       store(block.flags + i, flags);
+    }
+  }
+  static bool has_any(const std::uint32_t* words, std::int64_t count, std::uint32_t bits) {
+    std::uint32_t all = 0;
+    for (std::int64_t i = 0; i < count; ++i) all |= words[i];
+    return (all & bits) != 0;
+  }
+  /// As add, where nothing is to be asked a vector: roundings are simple and of one mode, there are no subnormals, infinities or NaN, no
+  /// random numbers.
+  template <RowMode mode, bool rounds_product>
+  static void add_plainly(const RowPlan& shared, const RowBlock& shared_block) {
+    const RowPlan plan = shared;
+    const RowBlock block = shared_block;
+    const Int flip = block.subtract ? O::set(O::sign) : Int{};
+    const auto decoded = [](const std::uint32_t* codes, const RowFormat& f) ACCSIM_LAMBDA {
+      const Int code = load(codes);
+      const Int magnitude = code & set(f.magnitude_mask);
+      const Int v = O::keep_where(O::ge(magnitude, set(f.normal_from)), (magnitude << f.shift) + set(f.offset));
+      return v | ((code & set(f.sign_bit)) << f.sign_shift);
+    };
+    for (std::int64_t i = 0; i < block.count; i += O::lanes) {
+      Int p = Int(Real(decoded(block.a + i, plan.a)) * Real(decoded(block.b + i, plan.b)));
+      Int flags{};
+      if constexpr (rounds_product) {
+        const Rounded r = simply_rounded<false>(p & set(~O::sign), O::lt(p, Int{}), plan.product, mode, Int{});
+        flags = r.flags;
+        p = r.magnitude | (p & O::set(O::sign));
+      }
+      const Int sum = odd_sum(decoded(block.accumulator + i, plan.accumulator), p ^ flip, mode == RowMode::rd);
+      const Rounded r = simply_rounded<true>(sum & set(~O::sign), O::lt(sum, Int{}), plan.sum, mode, Int{});
+      store(block.result + i, r.magnitude | (right(sum, set(plan.sum.sign_shift)) & set(plan.sum.sign_bit)));
+      store(block.flags + i, flags | r.flags);
     }
   }
   /// Fixed point: exact in 64 bits.
@@ -227,8 +298,16 @@ inline void multiply_rows(const RowPlan& plan, const RowBlock& block) {
 }
 inline void add_rows(const RowPlan& plan, const RowBlock& block) {
   if (plan.is_integer) Rows<double>::add_integers(plan, block);
+  else if (plan.plain && plan.sum.mode == RowMode::rz && plan.rounds_product) Rows<float>::add_plainly<RowMode::rz, true>(plan, block);
+  else if (plan.plain && plan.sum.mode == RowMode::rz) Rows<float>::add_plainly<RowMode::rz, false>(plan, block);
+  else if (plan.plain && plan.sum.mode == RowMode::rne && plan.rounds_product) Rows<float>::add_plainly<RowMode::rne, true>(plan, block);
+  else if (plan.plain && plan.sum.mode == RowMode::rne) Rows<float>::add_plainly<RowMode::rne, false>(plan, block);
   else if (plan.binary64) Rows<double>::add(plan, block);
   else Rows<float>::add(plan, block);
+}
+
+inline bool any_row_has(const std::uint32_t* words, std::int64_t count, std::uint32_t bits) {
+  return Rows<float>::has_any(words, count, bits);
 }
 
 }  // namespace accsim::sim::kernels::ACCSIM_ISA

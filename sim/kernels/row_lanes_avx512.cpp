@@ -5,7 +5,7 @@
 
 namespace accsim::sim::kernels {
 
-RowLanes row_lanes_avx512() { return {ACCSIM_ISA::multiply_rows, ACCSIM_ISA::add_rows}; }
+RowLanes row_lanes_avx512() { return {ACCSIM_ISA::multiply_rows, ACCSIM_ISA::add_rows, ACCSIM_ISA::any_row_has}; }
 
 }  // namespace accsim::sim::kernels
 #endif

@@ -4,6 +4,6 @@
 
 namespace accsim::sim::kernels {
 
-RowLanes row_lanes_baseline() { return {ACCSIM_ISA::multiply_rows, ACCSIM_ISA::add_rows}; }
+RowLanes row_lanes_baseline() { return {ACCSIM_ISA::multiply_rows, ACCSIM_ISA::add_rows, ACCSIM_ISA::any_row_has}; }
 
 }  // namespace accsim::sim::kernels

@@ -36,6 +36,10 @@ struct RowRounding {
   std::uint32_t zero[2] = {}, over[2] = {}, infinity[2] = {}, nan = 0;
   std::uint32_t infinity_flags[2] = {};
   int random_bits = 0;
+  // Where there are no subnormals, and results of both signs are alike but for it: in the lane's own bits.
+  bool simple = false;
+  std::int64_t code_offset = 0;  ///< a code is the lane's magnitude without its `drop` last bits and this
+  std::int64_t least_bits = 0, largest_bits = 0, over_bits = 0;
 };
 
 /// acc + a * b in float formats. Products are exact in the lane; sums are rounded to odd there, then to the format.
@@ -46,6 +50,7 @@ struct RowPlan {
   bool rounds_product = false;
   RowRounding product, sum;
   bool has_specials = false;
+  bool plain = false;      ///< binary32, one mode, no subnormals, infinities, NaN or random numbers; RowRounding::simple
   bool zero_down = false;  ///< an exact zero sum of two signs is -0
   // Fixed point, exact products with the accumulator's last place.
   int a_bits = 0, b_bits = 0, out_bits = 0;
@@ -58,17 +63,18 @@ struct RowPlan {
 /// So many units in step; arrays have room for whole vectors, the results behind `count` mean nothing. Flags are those of issue_model.h.
 struct RowBlock {
   std::int64_t count = 0;
-  const std::uint32_t *a = nullptr, *b = nullptr, *product = nullptr, *accumulator = nullptr;
-  const std::uint32_t* random = nullptr;  ///< null: none is needed
+  const std::uint32_t *a = nullptr, *b = nullptr, *accumulator = nullptr;
+  const std::uint32_t *product_random = nullptr, *random = nullptr;  ///< null: none are needed
   bool subtract = false;
   std::uint32_t* result = nullptr;
-  std::uint32_t* flags = nullptr;  ///< of multiply: set; of add: those of the product are kept
+  std::uint32_t* flags = nullptr;
 };
 
 /// One instruction set's lanes.
 struct RowLanes {
-  void (*multiply)(const RowPlan& plan, const RowBlock& block);  ///< a, b to the rounded product
-  void (*add)(const RowPlan& plan, const RowBlock& block);       ///< accumulator + product, or + a * b where products are exact
+  void (*multiply)(const RowPlan& plan, const RowBlock& block);                         ///< the code of the rounded product alone
+  void (*add)(const RowPlan& plan, const RowBlock& block);                              ///< accumulator + a * b, products rounded or exact
+  bool (*has_any)(const std::uint32_t* words, std::int64_t count, std::uint32_t bits);  ///< any of the bits set in a word
 };
 RowLanes row_lanes_baseline();
 RowLanes row_lanes_avx2();

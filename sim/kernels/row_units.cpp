@@ -109,6 +109,14 @@ std::optional<RowRounding> rounding(const Format& format, const RoundingSpec& sp
     r.infinity_flags[negative] = (infinite.events.overflow ? flag_overflow : 0U) | (infinite.events.inexact ? flag_inexact : 0U);
   }
   r.nan = static_cast<std::uint32_t>(encode(rounder(NarrowExact::not_a_number()).value, format));
+  const RowFormat codes = decoding(format, lane);
+  const bool finite = r.over[0] < codes.special_from || !codes.has_specials;
+  r.simple = !r.gradual && finite && r.zero[0] == 0 && r.zero[1] == r.sign_bit && r.over[1] == (r.over[0] | r.sign_bit);
+  r.code_offset = -(static_cast<std::int64_t>(r.lowest_field - 1) << f.fraction_bits);
+  const auto bits_of = [&](std::int64_t code) { return (code - r.code_offset) * (std::int64_t{1} << r.drop); };
+  r.least_bits = bits_of(r.least_code);
+  r.largest_bits = bits_of(r.largest_code);
+  r.over_bits = bits_of(r.over[0]);
   return r;
 }
 
@@ -140,6 +148,9 @@ std::optional<RowPlan> float_plan(const Datapath& d, const Lane& lane) {
     plan.rounded_product = decoding(*d.product.format, lane);
     plan.has_specials |= plan.rounded_product.has_specials;
   }
+  const bool one_mode = !plan.rounds_product || (plan.product.simple && plan.product.mode == plan.sum.mode);
+  plan.plain = !plan.binary64 && !plan.has_specials && !plan.a.gradual && !plan.b.gradual && !plan.accumulator.gradual && plan.sum.simple &&
+               one_mode && plan.sum.random_bits == 0;
   return plan;
 }
 

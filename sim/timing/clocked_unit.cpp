@@ -174,7 +174,6 @@ int ClockedUnit::taken(const UnitControl& control, const BatchOperands& operands
   }
   item.has_accumulator = operands.accumulator != nullptr;
   if (item.has_accumulator) take_words(item.accumulator, operands.accumulator, units());
-  model_.multiply(item.row);
   return number;
 }
 
@@ -183,14 +182,12 @@ int ClockedUnit::shift(std::vector<Stage>& line, int entering) {
   return entering;
 }
 
-/// The item's sum with what comes in.
-void ClockedUnit::add(UnitItem& item, const UnitCodes* own) {
-  const bool from_zero = own == nullptr || !model().has_accumulator();
-  if (!item.has_accumulator) {
-    if (from_zero) item.accumulator.clear();
-    else item.accumulator = *own;
-  }
-  model_.add(item.row, item.has_accumulator || !from_zero ? &item.accumulator : nullptr);
+/// The item's sum with what comes in; `own` becomes what comes in next, whatever it was.
+void ClockedUnit::add(UnitItem& item, UnitCodes& own) {
+  item.from_zero = !item.has_accumulator && (item.control.first || !model().has_accumulator());
+  if (!item.has_accumulator && !item.from_zero) std::swap(item.accumulator, own);
+  model_.add(item.row, item.from_zero ? nullptr : &item.accumulator);
+  model_.feed_back(item.row.result, own);
 }
 
 bool ClockedUnit::clock(const UnitControl& control, const BatchOperands& operands) {
@@ -226,9 +223,7 @@ void ClockedUnit::advance(int entering) {
     return;
   }
   if (arriving != nothing) {
-    UnitItem& item = items_[static_cast<std::size_t>(arriving)];
-    add(item, item.control.first ? nullptr : &own_);
-    model_.feed_back(item.row.result, own_);
+    add(items_[static_cast<std::size_t>(arriving)], own_);
   }
   drop(shift(after_, shift(adder_, arriving)));
 }
@@ -260,9 +255,8 @@ void ClockedUnit::clock_interleaved(int arriving) {
       sum_flags_.clear();
       combinations_ = 0;
     }
-    UnitCodes& sum = sums_[static_cast<std::size_t>(terms_of_sum_ % block_.latency)];
-    add(item, &sum);
-    sum = item.row.result;
+    item.control.first = false;  // each partial sum starts from zero
+    add(item, sums_[static_cast<std::size_t>(terms_of_sum_ % block_.latency)]);
     for (std::int64_t unit = 0; unit < units(); ++unit) sum_flags_.set(unit, sum_flags_.at(unit) | item.row.flags.at(unit));
     last_row_ = item.row.row;
     ++terms_of_sum_;
@@ -327,7 +321,7 @@ std::vector<UnitSample> ClockedUnit::sample() const {
     if (stage.holds_sum) {
       code([](const UnitItem& i) -> const UnitCodes& { return i.row.result; });
     } else if (terms_ == 1 && stage.scope != "input" && model().shows_products()) {
-      code([](const UnitItem& i) -> const UnitCodes& { return i.row.product; });
+      all.push_back({item != nullptr ? model_.product_of(item->row, 0) : 0, item != nullptr});
     } else if (terms_ == 1) {
       code([](const UnitItem& i) -> const UnitCodes& { return i.row.a.front(); });
       code([](const UnitItem& i) -> const UnitCodes& { return i.row.b.front(); });

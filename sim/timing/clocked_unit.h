@@ -66,6 +66,7 @@ struct UnitItem {
   UnitControl control;
   BatchRow row;
   bool has_accumulator = false;  ///< given from outside
+  bool from_zero = false;        ///< the sum starts there: nothing comes in
   UnitCodes accumulator;         ///< that comes in: given, or the units' own once the sum is made
   std::uint64_t taken = 0;       ///< the number of the edge that took it, the first being 0
 };
@@ -93,6 +94,12 @@ class ClockedUnit {
   /// The issue whose product stands in the last register before the adder (without one: in the first register); null: none, or the
   /// first register is that of an interleaved loop.
   [[nodiscard]] const UnitItem* product() const;
+  /// The rounded product of an issue of one term, where products are shown.
+  [[nodiscard]] formats::Code product_of(const UnitItem& item, std::int64_t unit) const { return model_.product_of(item.row, unit); }
+  /// True where a word of `count` has one of the bits.
+  [[nodiscard]] bool has_any(const std::uint32_t* words, std::int64_t count, std::uint32_t bits) const {
+    return model_.has_any(words, count, bits);
+  }
   /// No issue is inside.
   [[nodiscard]] bool is_empty() const;
   /// Rising edges so far.
@@ -124,7 +131,7 @@ class ClockedUnit {
   /// All registers of a line take what stands before them; what leaves the last one.
   static int shift(std::vector<Stage>& line, int entering);
   void clock_interleaved(int arriving);
-  void add(UnitItem& item, const UnitCodes* own);
+  void add(UnitItem& item, UnitCodes& own);
   void advance(int entering);
   void make_stages(const Schedule& schedule, bool has_latency);
   void reset();

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Measures accsim and prints the tables of tests/bench/README.md.
 
-  run.py BUILD_FOLDER [--kernels] [--threads] [--end-to-end]      without options: all
+  run.py BUILD_FOLDER [--kernels] [--threads] [--end-to-end] [--rtl]      without options: all
 
 Kernels: GMAC/s of every executor on M=N=256, K=1024, beside OpenBLAS sgemm (one thread) on the same shape in the same run; medians of CPU
 time, every executor of the same family beside each other. Threads: M=N=K=1024 with one and two threads. End to end: `accsim run --acc fp12`
-on a generated trace of three layers and 4 GMACs, JSON out, against its kernels alone and reading. Needs h5py and numpy.
+on a generated trace of three layers and 4 GMACs, JSON out, against its kernels alone and reading. RTL: clocks a second of clocked units
+and of online inner products beside those of our RTL (tests/rtl) under Verilator, compiled as fast as it gets, on one core, in turns; medians
+of CPU time. Needs h5py and numpy, and verilator for the last.
 """
 import argparse
 import json
 import os
 import platform
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -90,13 +93,43 @@ def end_to_end(build, folder):
             print("| %s | %d | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f |" % (acc, count, total, s["read"], s["simulate"], s["reference"], (total - s["read"]) / s["simulate"], cpu, peak))
 
 
+def verilated(folder, top, sources, define):
+    """A program that clocks the unit with nothing around it."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    rtl = [os.path.join(here, "..", "rtl", name + ".sv") for name in sources]
+    built = os.path.join(folder, top)
+    subprocess.run(["verilator", "--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--prefix", "Vunit", "--Mdir", built,
+                    "--top-module", top, "-Wno-WIDTH", "-Wno-TIMESCALEMOD", "-CFLAGS", "-O3 -march=native -fno-exceptions %s" % define, "-MAKEFLAGS",
+                    "OPT_FAST=-O3 OPT_SLOW=-O3 OPT_GLOBAL=-O3", "-o", "unit", *rtl, os.path.join(here, "rtl_rate.cpp")], check=True, capture_output=True)
+    return os.path.join(built, "unit")
+
+
+def rtl(build, folder, times=5):
+    units = {"fp12 MAC": (verilated(folder, "fp12_mac", ["fp12_mac"], ""), "clocked_bench", "clocked/fp12"),
+             "online inner product, N=9, 8 digits": (verilated(folder, "online_inner_product", ["online_inner_product", "online_multiplier", "online_adder_tree"],
+                                                               "-DACCSIM_ONLINE"), "online_bench", "sliced")}
+    rates = {}
+    for _ in range(times):
+        for unit, (program, bench, names) in units.items():
+            out = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+            rates.setdefault(unit, {}).setdefault("RTL", []).append(float(out.split()[0]))
+            done = subprocess.run([os.path.join(build, "tests", bench), "--benchmark_format=json", "--benchmark_min_time=0.3", "--benchmark_filter=^" + names], check=True, capture_output=True)
+            for row in json.loads(done.stdout)["benchmarks"]:
+                if not row.get("error_occurred"):
+                    rates[unit].setdefault(row["name"], []).append(row.get("clocks/s", row.get("steps/s")))
+    print("\n| unit | | M unit clocks/s | times the RTL |\n|---|---|---|---|")
+    for unit, of_unit in rates.items():
+        for name, values in of_unit.items():
+            print("| %s | %s | %.1f | %.1f |" % (unit, name, statistics.median(values) / 1e6, statistics.median(values) / statistics.median(of_unit["RTL"])))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
-    for part in ("kernels", "threads", "end-to-end"):
+    for part in ("kernels", "threads", "end-to-end", "rtl"):
         parser.add_argument("--" + part, action="store_true")
     options = parser.parse_args()
-    everything = not (options.kernels or options.threads or options.end_to_end)
+    everything = not (options.kernels or options.threads or options.end_to_end or options.rtl)
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         if everything or options.kernels:
@@ -105,6 +138,8 @@ def main():
             threads(options.build, folder)
         if everything or options.end_to_end:
             end_to_end(options.build, folder)
+        if everything or options.rtl:
+            rtl(options.build, folder)
 
 
 main()
