@@ -89,10 +89,11 @@ BasicExact<U> Rounder::overflowed(const BasicExact<U>& rounded) const {
       x.exponent = limits_.lsb_exponent;
       return x;
     }
-    case Overflow::ieee: break;
+    case Overflow::ieee:
+    case Overflow::infinity: break;
   }
   bool to_largest = false;
-  switch (mode_) {
+  switch (overflow_ == Overflow::infinity ? Rounding::rne : mode_) {
     case Rounding::rz: to_largest = true; break;
     // P3109 takes the neighbour with the odd code, which is the infinity in its signed extended formats.
     case Rounding::ro: to_largest = !is_p3109_ || (!limits_.is_signed && !rounded.negative); break;

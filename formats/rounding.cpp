@@ -40,6 +40,7 @@ const std::vector<NamedMode>& modes_of_overflow() {
       {"saturate_zero", "zero (fixed point)"},
       {"propagate",
        "finite values as saturate, infinities stay where the format has them (floats; P3109 SatPropagate, also spelled satpropagate)"},
+      {"infinity", "as ieee to nearest, whatever the rounding mode (floats)"},
   };
   return rows;
 }
@@ -222,12 +223,13 @@ void check_float_overflow(Overflow overflow, const Format& format) {
     case Overflow::ieee:
     case Overflow::propagate:
     case Overflow::saturate:
+    case Overflow::infinity:
     case Overflow::nan: return;
     case Overflow::wrap:
     case Overflow::saturate_symmetric:
     case Overflow::saturate_zero:
       throw InputError("overflow", std::string(name_of(overflow)) + " with the float format " + format.name,
-                       "ieee, saturate, propagate, nan");
+                       "ieee, saturate, propagate, nan, infinity");
   }
 }
 
@@ -241,6 +243,7 @@ void check_fixed_overflow(Overflow overflow, const Format& format) {
     case Overflow::saturate_zero: return;
     case Overflow::ieee:
     case Overflow::propagate:
+    case Overflow::infinity:
     case Overflow::nan:
       throw InputError("overflow", std::string(name_of(overflow)) + " with the fixed-point format " + format.name,
                        "wrap, saturate, saturate_symmetric, saturate_zero");

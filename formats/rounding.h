@@ -64,6 +64,7 @@ enum class Overflow {
   saturate_symmetric,  ///< saturate to +/-(2^(W-1)-1); -2^(W-1) overflows too (fixed point)
   saturate_zero,       ///< zero (fixed point)
   propagate,           ///< finite values as saturate; infinities stay where the format has them (P3109 SatPropagate)
+  infinity,            ///< as ieee to nearest, whatever the rounding mode: NVIDIA's matrix units, which cut to their result
 };
 
 enum class Underflow {

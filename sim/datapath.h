@@ -101,6 +101,7 @@ struct InitialAccumulator {
   bool flush_subnormals = false;                  ///< below the smallest normal of its format C is +0
   std::optional<formats::Format> format;          ///< unset: that of the level whose accumulator it enters (last: the last level)
   std::optional<formats::RoundingSpec> rounding;  ///< unset: that level's
+  bool nan_is_all_ones = false;  ///< the unit's own NaN has every bit but the sign set; checks take it for the canonical one
   bool operator==(const InitialAccumulator&) const = default;
 };
 

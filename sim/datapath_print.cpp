@@ -144,6 +144,7 @@ std::string to_toml(const Datapath& d) {
   if (d.accumulator.flush_subnormals) w.line("flush_subnormals", "true");
   w.string("format", d.accumulator_format().name);
   w.rounding(d.accumulator_rounding(), d.accumulator_format());
+  if (d.accumulator.nan_is_all_ones) w.string("nan", "all_ones");
   if (d.output.format) {
     w.section("[output]");
     w.string("format", d.output.format->name);

@@ -167,6 +167,7 @@ Datapath read_datapath(const toml::table& root) {
   d.accumulator.format = accumulator.format("format");
   if (accumulator.has("rounding") || accumulator.has("overflow") || accumulator.has("underflow"))
     d.accumulator.rounding = accumulator.rounding({});
+  d.accumulator.nan_is_all_ones = accumulator.choice<int>("nan", std::array<std::string_view, 2>{"canonical", "all_ones"}).value_or(0) == 1;
   const Table output(subtable(root, "output"), "output");
   output.accept_only(output_keys, "");
   d.output.format = output.format("format");

@@ -45,7 +45,8 @@ bool invalid_operation(const std::vector<NarrowExact>& products, bool infinity_t
 
 /// Overflow gives infinities, so that a NaN is made by an invalid operation alone.
 bool keeps_infinities(const formats::Format& format, const formats::RoundingSpec& spec) {
-  return formats::limits(format).has_infinity && formats::overflow_of(spec, format) == formats::Overflow::ieee;
+  const formats::Overflow overflow = formats::overflow_of(spec, format);
+  return formats::limits(format).has_infinity && (overflow == formats::Overflow::ieee || overflow == formats::Overflow::infinity);
 }
 
 /// The scale of each term, from those of the blocks that a row starts with; 1 where there is none.

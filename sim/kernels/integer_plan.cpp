@@ -43,6 +43,7 @@ std::string unknown_rounding(const formats::Format& format, const RoundingSpec& 
     case Overflow::saturate_symmetric:
     case Overflow::saturate_zero: return {};
     case Overflow::ieee:
+    case Overflow::infinity:
     case Overflow::nan: break;
   }
   return "an overflow mode of floats";
@@ -87,6 +88,7 @@ StepRange rounding_step(const formats::Format& format, const RoundingSpec& spec,
     case Overflow::saturate:
     case Overflow::propagate:
     case Overflow::ieee:
+    case Overflow::infinity:
     case Overflow::nan: r.step.fit = Fit::clamp; break;
   }
   r.step.drop = -f.fraction_bits - fine;

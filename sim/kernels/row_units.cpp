@@ -181,6 +181,7 @@ std::optional<RowPlan> integer_plan(const Datapath& d) {
     case formats::Overflow::saturate_zero: return plan;  // overflows become 0
     case formats::Overflow::ieee:
     case formats::Overflow::nan:
+    case formats::Overflow::infinity:
     case formats::Overflow::propagate: return std::nullopt;
   }
   plan.over_least = plan.least;

@@ -99,8 +99,8 @@ class Maker {
       }
     }
     if (one_in(2)) {
-      const Overflow modes_of_overflow[] = {Overflow::ieee, Overflow::saturate, Overflow::nan, Overflow::propagate};
-      spec.overflow = modes_of_overflow[below(limits(f).has_nan ? 4 : 2)];
+      const Overflow modes_of_overflow[] = {Overflow::ieee, Overflow::saturate, Overflow::nan, Overflow::propagate, Overflow::infinity};
+      spec.overflow = modes_of_overflow[below(limits(f).has_nan ? 5 : 2)];
     }
     if (one_in(3)) {
       const Underflow modes_of_underflow[] = {Underflow::flush, Underflow::none, Underflow::gradual};

@@ -157,6 +157,10 @@ def _(folder):
     matches(check(folder, rows, *options), 4, 4)
     rows[3:] = ["3c60,3c00,000,0fe,1", "3c60,3c00,000,0fe,1"]
     matches(check(folder, rows, *options, "--reset-rng", "seq"), 4, 4)
+    # A row whose rm is not stochastic takes no number: the third and fourth draw are still the rounds away.
+    rows = ["a,b,acc_in,acc_out,rm"] + ["3c60,3c00,000,%s,%s" % row for row in (("0fe", ""), ("0ff", "ru"), ("0fe", ""), ("0fe", "rz"), ("0ff", ""),
+                                                                                ("0fe", "rne"), ("0ff", ""))]
+    matches(check(folder, rows, *options), 7, 7)
 
 
 @case("bad vectors are refused with their row and column")
@@ -193,6 +197,17 @@ def _(folder):
     matches(result, 0, 1)
     expect("a_scale0 40 (2)" in result.out, result)
     matches(check(folder, [operands + "a_scale,acc_out", ",".join(["2"] * 8) + ",c0,41000000"], "--acc", "fp32", "--in", "nvfp4"), 1, 1)
+
+
+@case("a unit's own NaN matches the canonical one where the datapath names it, and no other NaN does")
+def _(folder):
+    # NVIDIA's units deliver 7fffffff and 7fff (MMA-Sim c785138); the canonical NaN is 7fc00000, 7e00.
+    for datapath, canonical, own, other in (("ampere_fp16_fp32", "7fc00000", "7fffffff", "ffffffff"), ("hopper_fp16_fp16", "7e00", "7fff", "7e01")):
+        rows = ["a,b,acc_in,acc_out"] + ["7e00,3c00,%s,%s" % ("0" * len(own), code) for code in (canonical, own, other)]
+        matches(check(folder, rows, "--acc", datapath), 2, 3)
+    matches(check(folder, ["a,b,acc_in,acc_out", "7e00,3c00,00000000,7fffffff"], "--acc", "cdna3_fp16_fp32"), 0, 1)
+    # A number is no NaN, whichever way round.
+    matches(check(folder, ["a,b,acc_in,acc_out", "3c00,3c00,00000000,7fffffff"], "--acc", "ampere_fp16_fp32"), 0, 1)
 
 
 @case("a product column is that of the scaled operands")

@@ -239,6 +239,29 @@ def nvdla(folder):
     expect(saturated > 0, "no sum saturates")
 
 
+@case("behind NVDLA's multipliers a step adds the exact sum of 64 products, which saturates where single products do not")
+def nvdla_atomic(folder):
+    rng = np.random.default_rng(64)
+    k, columns, rows = 150, 4, 60
+    x = rng.integers(-128, 128, (rows, k))
+    w = rng.integers(-128, 128, (columns, k))
+    bias = [int(rng.integers(-(1 << 33), 1 << 33)), (1 << 33) - 1 - int(rng.integers(1 << 16)), -(1 << 33) + int(rng.integers(1 << 16)), -5]
+    products = all_products(x, w)
+    atomic = [[sum(dot[first : first + 64]) for first in range(0, k, 64)] for dot in products]
+    expected = model(atomic, [(None, 34, "saturate", True)], bias * rows, lambda v: cacc_output(v, 3))
+    single = model(products, [(None, 34, "saturate", True)], bias * rows, lambda v: cacc_output(v, 3))
+    expect(expected.codes != single.codes, "the steps make no difference")
+    compare(folder, ["--acc", "nvdla_cmac_cacc", "--set", "output.shift=3"], x, w, "int8", "int8", expected, 32, bias=bias)
+    # One row of vectors is one atomic operation: 64 * (127 * 127) on C = 2^33 - 1 - 64 * 127 * 127 + 1 saturates, on one less it does not.
+    names = ["a%d" % i for i in range(64)] + ["b%d" % i for i in range(64)] + ["acc_in", "acc_out"]
+    low = (1 << 33) - 1 - 64 * 127 * 127
+    with open(folder + "/v.csv", "w", encoding="utf-8") as file:
+        file.write(",".join(names) + "\n")
+        for c in (low - 1, low, low + 1):
+            file.write(",".join(["7f"] * 128 + ["%09x" % c, "%09x" % min(c + 64 * 127 * 127, (1 << 33) - 1)]) + "\n")
+    equal(accsim("check", "--acc", "nvdla_cmac_cacc", "--vectors", folder + "/v.csv").out, "3 of 3 rows match\n")
+
+
 @case("NVDLA's rounding at both limits and at its sticky bits is that worked out by hand")
 def nvdla_by_hand(folder):
     for accumulator, shift, result in (

@@ -201,12 +201,13 @@ Result beyond(bool negative, bool infinite, const Format& f, const Mode& mode) {
     case Overflow::saturate:
     case Overflow::propagate: return deliver(end);
     case Overflow::nan: return deliver_nan();
-    case Overflow::ieee: break;
+    case Overflow::ieee:
+    case Overflow::infinity: break;
     case Overflow::wrap:
     case Overflow::saturate_symmetric:
     case Overflow::saturate_zero: std::abort();
   }
-  const Rounding r = mode.rounding;
+  const Rounding r = mode.overflow == Overflow::infinity ? Rounding::rne : mode.rounding;
   if (f.p3109 && !infinite) {
     if (!negative && ((r == Rounding::ro && !f.is_signed && f.has_infinity) || r == Rounding::rz || r == Rounding::rd)) return deliver(end);
     if (negative && (r == Rounding::rz || r == Rounding::ru)) return deliver(end);

@@ -84,6 +84,8 @@ std::vector<Both> all_modes(const Format& format) {
   add({.overflow = Overflow::propagate});
   add({.rounding = Rounding::rd, .overflow = Overflow::propagate});
   add({.overflow = Overflow::nan});
+  add({.rounding = Rounding::rz, .overflow = Overflow::infinity});
+  add({.rounding = Rounding::ro, .overflow = Overflow::infinity});
   return both;
 }
 

@@ -97,7 +97,7 @@ TEST_CASE("tensors quantize to nearest even as Rounder does, in every overflow m
   }
   const std::vector<float> some(values.begin(), values.begin() + 100000);
   for (const char* name : {"e4m3", "fp16", "e4m3fnuz", "binary8p3se", "binary8p4ue", "e8m0"}) {
-    for (const Overflow overflow : {Overflow::saturate, Overflow::propagate, Overflow::nan}) {
+    for (const Overflow overflow : {Overflow::saturate, Overflow::propagate, Overflow::nan, Overflow::infinity}) {
       CHECK(mismatches_with(parse_format(name), {.overflow = overflow}, values) == 0);
       ++cases;
     }

@@ -151,6 +151,7 @@ TEST_CASE("a rounding that a format cannot have is refused with the rule") {
   check({.overflow = Overflow::saturate_symmetric}, "uint8", "unsigned");
   check({.overflow = Overflow::saturate_zero}, "posit8", "float format");
   check({.overflow = Overflow::propagate}, "s8.0", "fixed-point format");
+  check({.overflow = Overflow::infinity}, "s8.0", "fixed-point format");
   check({.overflow = Overflow::ieee}, "s8.0", "fixed-point format");
   check({.underflow = Underflow::gradual}, "lba_fp12", "no subnormals");
   check({.underflow = Underflow::flush}, "s8.0", "fixed-point format");
@@ -176,6 +177,7 @@ TEST_CASE("roundings and overflows parse from their spellings and print back") {
   CHECK(parse_overflow("SatPropagate") == Overflow::propagate);
   CHECK(parse_overflow("SatNone") == Overflow::ieee);
   CHECK(name_of(Overflow::propagate) == "propagate");
+  CHECK(name_of(parse_overflow("Infinity")) == "infinity");
   RoundingSpec spec;
   for (const char* text : {"", "rn", "sr", "sr:", "sr:bits=0", "sr:bits=33", "sr:bits=4,kind=z", "sr:bits=4,rng=foo",
                            "sr:bits=4,rng=lfsr:width=3,mask=3", "sr:bits=2,rng=lfsr:width=0,mask=1", "sr:bits=2,rng=lfsr:width=4"}) {

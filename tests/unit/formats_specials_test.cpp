@@ -51,6 +51,17 @@ TEST_CASE("infinities, NaN and zeros in floats with infinities") {
   CHECK(into("inf", "fp16", {.mode = Rounding::rz}) == "7c00");
 }
 
+TEST_CASE("overflow to infinity does not ask for the rounding mode, which still decides where the range ends") {
+  constexpr RoundingSpec cut{.mode = Rounding::rz, .overflow = Overflow::infinity};
+  CHECK(into("65535", "fp16", cut) == "7bff i");  // cut to the largest value: no overflow
+  CHECK(into("65536", "fp16", cut) == "7c00 oi");
+  CHECK(into("-65536", "fp16", cut) == "fc00 oi");
+  CHECK(into("1e9", "fp16", {.mode = Rounding::ro, .overflow = Overflow::infinity}) == "7c00 oi");
+  CHECK(into("-1e9", "fp16", {.mode = Rounding::ru, .overflow = Overflow::infinity}) == "fc00 oi");
+  CHECK(into("1e9", "ocp_e4m3", cut) == "7f oiv");  // no infinity: its NaN
+  CHECK(into("1e9", "e2m1", cut) == "7 oi");        // neither
+}
+
 TEST_CASE("overflow to NaN in a format without NaN gives zero and counts overflow, inexact and invalid") {
   CHECK(into("6.5", "e2m1", to_nan) == "7 i");
   CHECK(into("100", "e2m1", to_nan) == "0 oiv");

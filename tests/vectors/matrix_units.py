@@ -25,7 +25,8 @@ class Layout:
         return Number(self, code)
 
     def encode(self, value, mode, fraction_bits=None):
-        """A whole number rounded (rz or rne) to this format, or to fewer fraction bits of it; overflow as IEEE 754."""
+        """A whole number rounded (rz or rne) to this format, or to fewer fraction bits of it; overflow is an infinity, cut sums' too (as in MMA-Sim,
+        whose cut value becomes a binary32 infinity, and in MATLAB-tensor-core)."""
         fraction_bits = self.fraction_bits if fraction_bits is None else fraction_bits
         sign = (1 << (self.bits - 1)) if value < 0 else 0
         size = abs(value)
@@ -41,7 +42,7 @@ class Layout:
         kept <<= self.fraction_bits - fraction_bits
         code = kept if kept >> self.fraction_bits == 0 else ((exponent + self.bias) << self.fraction_bits) | (kept & ((1 << self.fraction_bits) - 1))
         if code >= self.infinity:
-            code = self.infinity if mode == 'rne' else self.infinity - 1
+            code = self.infinity
         return sign | code
 
 
@@ -269,6 +270,7 @@ UNITS = {'nvidia_fp64': exact_fdpa(both('fp64'), 'fp64', 1), 'cdna_fp64': exact_
          'hopper_fp16_fp16_2025': t_fdpa(both('fp16'), 'fp16', 16, 25, None, 'rne', zero_operand=-126),
          'hopper_fp8_fp32': t_fdpa(FP8, 'fp32', 32, 13, -133, 'rz', 13), 'hopper_fp8_fp16': t_fdpa(FP8, 'fp16', 32, 13, -133, 'rne'),
          'hopper_mma_fp8_fp32': mma_fp8('fp32'), 'hopper_mma_fp8_fp16': mma_fp8('fp16'),
+         'blackwell_mma_fp8_fp32': mma_fp8('fp32'), 'blackwell_mma_fp8_fp16': mma_fp8('fp16'),
          'blackwell_fp16_fp16': t_fdpa(both('fp16'), 'fp16', 16, 25, -133, 'rne'),
          'blackwell_fp8_fp32': t_fdpa(FP8_FP4, 'fp32', 32, 25, -133, 'rz'), 'blackwell_fp8_fp16': t_fdpa(FP8_FP4, 'fp16', 32, 25, -133, 'rne'),
          'cdna1_fp16_fp32': exact_fdpa(both('fp16'), 'fp32', 4), 'cdna1_bf16_fp32': exact_fdpa(both('bf16'), 'fp32', 2),

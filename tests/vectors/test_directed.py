@@ -16,9 +16,11 @@ LAYOUTS = {'fp64': (11, 52, 1023), 'fp32': (8, 23, 127), 'tf32': (8, 10, 127), '
 
 
 def code(fmt, value):
-    """The code of a finite value that the format has."""
+    """The code of a value that the format has; an infinity of 16 or 32 bits."""
     exponent_bits, fraction_bits, bias = LAYOUTS[fmt]
     sign = 1 if math.copysign(1, value) < 0 else 0
+    if math.isinf(value):
+        return '%x' % ((sign << exponent_bits | (1 << exponent_bits) - 1) << fraction_bits)
     mantissa, exponent = math.frexp(abs(value))
     exponent = max(exponent - 1, 1 - bias)
     steps = abs(value) / 2.0 ** (exponent - fraction_bits)
@@ -58,6 +60,34 @@ for unit, four, three in (('volta_fp16_fp32', 0x3f800000, 0x3f800000), ('ampere_
     for a, b, expected in (([TINY] * 4, [TINY] * 4, four), ([TINY, TINY, TINY], [TINY, TINY / 2, TINY / 2], three)):
         case(unit, 'fp16', 'fp32', a, b, 1.0, 1 + (expected - 0x3f800000) * 2.0**-23)
 
+# Beyond the range a cut sum is an infinity (MMA-Sim c785138; MATLAB-tensor-core, Generic_BFMA_TC), below 2^128 it is cut to the largest number.
+BIG, LARGEST = 2.0**64, 2.0**128 - 2.0**104
+for unit in ('ampere_bf16_fp32', 'hopper_bf16_fp32', 'blackwell_bf16_fp32', 'ada_tf32_fp32'):
+    operands = unit.split('_')[1]
+    case(unit, operands, 'fp32', [BIG], [BIG / 2], 2.0**127, math.inf)
+    case(unit, operands, 'fp32', [-BIG, -BIG], [BIG / 2, BIG / 2], 0.0, -math.inf)
+    case(unit, operands, 'fp32', [BIG], [BIG / 2**25], LARGEST, LARGEST)
+    case(unit, operands, 'fp32', [BIG], [BIG / 2**24], LARGEST, math.inf)
+for unit in ('volta_fp16_fp16', 'ampere_fp16_fp16', 'hopper_fp16_fp16'):
+    case(unit, 'fp16', 'fp16', [2.0**8, 16], [2.0**7, 1], 32736.0, math.inf)  # 65520, half way to 2^16
+    case(unit, 'fp16', 'fp16', [2.0**8, 12], [2.0**7, 1], 32736.0, 65504.0)
+
+# The exponent of a zero addend, by rows that it decides. Zeros keep the largest exponent from falling below e_zero, so what lies below
+# e_zero - F is cut. Results cut to binary32: the smallest number less 2^-d is cut to 0 where 2^-d was seen, and stays where it was not.
+LEAST = 2.0**-149
+for arch, lsb in (('ampere', -132 - 24), ('ada', -132 - 24), ('hopper', -133 - 25), ('blackwell', -133 - 25)):
+    for operands in ('bf16', 'tf32'):
+        unit = '%s_%s_fp32' % (arch, operands)
+        for seen, exponent in ((True, lsb), (False, lsb - 1)):
+            case(unit, operands, 'fp32', [2.0**-74, -(2.0**-74), 0], [2.0**-75, 2.0**(exponent + 74), 1], 0.0, 0.0 if seen else LEAST)
+            case(unit, operands, 'fp32', [-(2.0**-74), 2.0**-74], [2.0**-75, 2.0**(exponent + 74)], 0.0, -0.0 if seen else -LEAST)
+# Results rounded to nearest in binary16: 2^-25 is a tie, to even 0, which 2^-d breaks where it is seen. Products go down to 2^-48, which for
+# e_zero = -133 nothing cuts: there the largest exponent is that of 2^-25, -25, and 2^-50 is kept.
+for unit, lsb in (('volta_fp16_fp16', -20 - 23), ('turing_fp16_fp16', -21 - 24), ('ampere_fp16_fp16', -21 - 24), ('ada_fp16_fp16', -21 - 24),
+                  ('hopper_fp16_fp16_matlab', -21 - 25), ('hopper_fp16_fp16', -48), ('blackwell_fp16_fp16', -48)):
+    for seen, exponent in ((True, lsb), (False, lsb - 1)):
+        if exponent >= -48:
+            case(unit, 'fp16', 'fp16', [2.0**-14, 2.0**(exponent + 24), 0], [2.0**-11, 2.0**-24, 1], 0.0, 2.0**-24 if seen else 0.0)
 ZERO = ([2.0**-14, 2.0**-24, 0], [2.0**-11, 2.0**-24, 1], 0.0)
 case('ampere_fp16_fp16', 'fp16', 'fp16', *ZERO, 0.0)
 case('ampere_fp16_fp16', 'fp16', 'fp16', *ZERO, 2.0**-24, '--set', 'reduction.0.zero_exponent=-29')
