@@ -116,6 +116,7 @@ int run_update(const UpdateOptions& o) {
     const bool matmul = job.layer->op == "matmul";
     const std::string gradient = matmul ? "grad_b" : "grad_weight";
     if (job.layer->dataset(gradient) == nullptr) continue;
+    if (matmul && job.layer->dataset("b")->shape.size() > 2) continue;  // a batch of b: activations, as in attention
     UpdateRow row{.layer = job.layer->name, .dataset = matmul ? "b" : "weight", .skipped = false, .report = {}};
     for (const StepReport& s : steps) row.skipped = row.skipped || (s.step == job.layer->step && s.skipped);
     if (!row.skipped) {

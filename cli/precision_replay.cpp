@@ -179,11 +179,29 @@ class Replayer {
   sim::Datapath datapath_;
 };
 
+/// Names the layers that the published ranges do not suit.
+void note_clipping(Assignment& assignment) {
+  constexpr double much = 0.01;
+  std::string layers;
+  for (const LayerAssignment& layer : assignment.layers) {
+    const bool clips = std::any_of(layer.tensors.begin(), layer.tensors.end(), [&](const TensorAssignment& t) {
+      const bool is_forward = t.tensor == input_name(*layer.steps.front()) || t.tensor == weight_name(*layer.steps.front());
+      return is_forward &&
+             std::any_of(t.replays.begin(), t.replays.end(), [](const TensorReplay& r) { return r.assigned.clipped >= much; });
+    });
+    if (clips) layers += (layers.empty() ? "" : ", ") + layer.name;
+  }
+  if (!layers.empty())
+    assignment.notes.push_back("the published ranges clip 1 % or more of an input, [0, 2), or a weight, [-1, 1), in " + layers +
+                               "; --ranges trace takes those of the trace");
+}
+
 }  // namespace
 
 void replay_assignment(const traces::TraceFile& trace, const AssignOptions& options, Assignment& assignment) {
   const Replayer replay(trace, options);
   for (LayerAssignment& layer : assignment.layers) replay(layer);
+  if (!options.ranges_of_trace) note_clipping(assignment);
 }
 
 }  // namespace accsim::cli

@@ -209,6 +209,21 @@ def ranges(folder):
     equal(of["weight_accumulator"]["range"], 0.25 * 2.0 ** -8)
 
 
+@case("the report says where the published ranges clip inputs or weights")
+def clipping(folder):
+    trace = training(folder + "/t.h5", steps=(1,))
+    with h5py.File(trace, "a") as file:  # [0, 2): all of fc1, none of fc2 but a value
+        file["step_000001/fc1/input"][...] = 1
+        file["step_000001/fc2/input"][...] = 1
+        file["step_000001/fc2/input"][:, 0] = -1
+        file["step_000001/fc1/weight"][...] = 0.5
+        file["step_000001/fc2/weight"][...] = 0.5
+    notes = [note for note in assigned(trace)["notes"] if "clip" in note]
+    equal(len(notes), 1)
+    expect("in fc2; --ranges trace" in notes[0], notes)
+    expect(not any("clip" in note for note in assigned(trace, "--ranges", "trace")["notes"]))
+
+
 @case("CSV has the numbers of the JSON, a row a tensor or pass and step")
 def csv(folder):
     trace = training(folder + "/t.h5")

@@ -99,7 +99,8 @@ def gaps(folder):
 @case("a step replayed alone gives the bits that it has in the series, whatever its policy, threads aside")
 def alone(folder):
     trace = training(folder + "/t.h5", steps=(1, 2, 3), gradient=4096.0)
-    for options in (("--recipe", "mellempudi2019", "--loss-scale", "backoff:init=1048576"), ("--recipe", "transformer_engine"), ("--recipe", "luq4_smp2")):
+    for options in (("--recipe", "mellempudi2019", "--loss-scale", "backoff:init=1048576"), ("--recipe", "transformer_engine"), ("--recipe", "luq4_smp2"),
+                    ("--recipe", "nvfp4"), ("--recipe", "mellempudi2019", "--acc", "sr_fp12")):
         results = []
         for more in (("--threads", "2"), ("--layer", "step_000003/*", "--threads", "1")):
             done(accsim("run", *options, "--trace", trace, *more, "--out", folder + "/o.h5", "--quiet"))
@@ -237,6 +238,15 @@ def updates(folder):
     equal((nearest["weights"], nearest["nonzero"], nearest["swamped"], nearest["survived"], nearest["bias"]), (36, 36 * 64, 36 * 64, 0, 1))
     arriving = update("--recipe", "mellempudi2019", "--updates", "64")
     expect(0.8 < arriving["survived"] < 1.2, arriving)
+    # the b of an attention matmul is no weight, the b of a matmul without batches is one
+    with h5py.File(trace, "a") as file:
+        for name, batch in (("qk", (2,)), ("xw", ())):
+            layer = file.create_group("step_000001/" + name)
+            layer.attrs["op"] = "matmul"
+            for key, shape in (("a", (3, 5)), ("b", (5, 4)), ("grad_output", (3, 4)), ("grad_b", (5, 4))):
+                layer[key] = np.ones(batch + shape, np.float32)
+    layers = json.loads(done(accsim("update", "--trace", trace, "--format", "fp16", "--json", "-")).out)["layers"]
+    equal([(row["layer"], row["tensor"]) for row in layers], [("step_000001/fc", "weight"), ("step_000001/xw", "b")])
     # subnormal weights: the emulator's master weights are rounded to nearest there, the paper's stochastically
     with h5py.File(trace, "a") as file:
         file["step_000001/fc/weight"][...] = 2.0 ** -16
