@@ -92,7 +92,8 @@ void BlockOperand::count_row(std::span<const std::int64_t> row, QuantizationCoun
 QuantizationCounts count_blocks(const BlockOperand& operand, const Lowering& lowering, OperandSide side, int threads) {
   const std::int64_t rows = side == OperandSide::a ? lowering.m : lowering.n;
   QuantizationCounts counts;
-#pragma omp parallel num_threads(threads)
+  constexpr std::int64_t worth_threads = 1 << 14;  // values; starting threads costs more than fewer of them take
+#pragma omp parallel num_threads(threads) if (lowering.batch * rows * lowering.k >= worth_threads)
   {
     QuantizationCounts own;
     std::vector<std::int64_t> places(static_cast<std::size_t>(lowering.k));

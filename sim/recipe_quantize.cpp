@@ -161,7 +161,8 @@ QuantizedOperand quantize_role(const Tensor& tensor, const RoleQuantizer& quanti
   const ElementQuantizer element(quantizer, result.scale);
   const std::int64_t size = tensor.values.size();
   std::vector<double> values(static_cast<std::size_t>(size));
-#pragma omp parallel num_threads(context.threads)
+  constexpr std::int64_t worth_threads = 1 << 14;  // elements; starting threads costs more than fewer of them take
+#pragma omp parallel num_threads(context.threads) if (size >= worth_threads)
   {
     QuantizationCounts own;
 #pragma omp for schedule(static)

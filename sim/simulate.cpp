@@ -94,7 +94,9 @@ class LayerRun {
     LayerResult result;
     prepare(result);
     const bool in_order = needs_output_order(datapath_);
-    const int threads = in_order ? 1 : options_.threads;
+    constexpr std::int64_t worth_threads = 1 << 13;  // multiply-accumulates; starting threads costs more than fewer of them take
+    const bool is_small = lowering_.batch * lowering_.m * lowering_.n * lowering_.k < worth_threads;
+    const int threads = in_order || is_small ? 1 : options_.threads;
     std::vector<Workspace> workspaces;
     for (int i = 0; i < threads; ++i) workspaces.emplace_back(statistics_->signal_is_reference());
     ArrayGenerators arrays;

@@ -83,6 +83,30 @@ TEST_CASE("what a block loses is counted: to zero, subnormal before the scale, c
         QuantizationCounts{.values = 3, .nonzero = 3, .zeroed = 1, .subnormal = 0, .clipped = 1, .nonfinite = 0});
 }
 
+TEST_CASE("an element counts in every row of the pass that takes it, whatever the number of threads") {
+  struct Everything : Lowering {  // every row takes the whole tensor, and a hole
+    Everything() {
+      m = 50;
+      n = 3;
+      k = 401;
+    }
+    void a_row(std::int64_t, std::int64_t, std::span<std::int64_t> elements) const override {
+      for (std::int64_t i = 0; i < k; ++i) elements[static_cast<std::size_t>(i)] = i == 400 ? hole : i;
+    }
+    void b_row(std::int64_t group, std::int64_t row, std::span<std::int64_t> elements) const override { a_row(group, row, elements); }
+    std::int64_t output_element(std::int64_t, std::int64_t row, std::int64_t column) const override { return row * n + column; }
+  } lowering;
+  Row values(400, 0.25);  // beside 4, X = 1: a tie that goes to zero
+  values[0] = 4;
+  const Tensor t = tensor(values);
+  const Datapath d = datapath("a = \"mxfp4:block=401\"");
+  const BlockOperand blocks(t, d.a, 0, {.output = 0, .layer = 0, .pass = 1, .site = 14});
+  const QuantizationCounts in_a = count_blocks(blocks, lowering, OperandSide::a, 1);
+  CHECK(in_a == QuantizationCounts{.values = 20000, .nonzero = 20000, .zeroed = 50 * 399, .subnormal = 0, .clipped = 0, .nonfinite = 0});
+  CHECK(count_blocks(blocks, lowering, OperandSide::a, 4) == in_a);
+  CHECK(count_blocks(blocks, lowering, OperandSide::b, 4).values == 3 * 400);
+}
+
 TEST_CASE("an infinity or NaN makes its block NaN, holes included, and no other") {
   const Quantized q = quantized(tensor({1, HUGE_VAL, 2, 3}), "a = \"mxfp8_e4m3:block=2\"", {1, hole, 2, 3});
   CHECK(std::isnan(q.seen[0]));

@@ -264,7 +264,7 @@ TEST_CASE("what is lost is counted: to zero, subnormal, clipped") {
 
 TEST_CASE("the result and its random bits do not depend on the number of threads") {
   std::vector<double> values;
-  for (int i = 0; i < 1000; ++i) values.push_back(std::sin(i) * std::exp2(i % 30 - 20));
+  for (int i = 0; i < 20000; ++i) values.push_back(std::sin(i) * std::exp2(i % 30 - 20));
   QuantizationCounts one, four;
   const RoleQuantizer q = quantizer("format = \"e5m2\"\nrounding = \"sr:bits=8\"");
   const QuantizedOperand a = quantize_role(tensor(values), q, {.threads = 1}, one);
