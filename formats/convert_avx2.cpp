@@ -16,9 +16,9 @@ inline void random_words(std::uint64_t first, std::uint32_t c3, std::uint32_t ke
   for (int start = 0; start < 64; start += 4 * vectors) {
     __m256i c[4][vectors];
     for (int v = 0; v < vectors; ++v) {
-      const auto o = static_cast<long long>(first + static_cast<std::uint64_t>(start + 4 * v));
+      const std::uint64_t o = first + static_cast<std::uint64_t>(start + 4 * v);
       c[0][v] = _mm256_setzero_si256();
-      c[1][v] = _mm256_add_epi64(_mm256_set1_epi64x(o), _mm256_set_epi64x(3, 2, 1, 0));
+      c[1][v] = _mm256_add_epi64(_mm256_set1_epi64x(static_cast<long long>(o)), _mm256_set_epi64x(3, 2, 1, 0));
       c[2][v] = _mm256_srli_epi64(c[1][v], 32);
       c[3][v] = _mm256_set1_epi64x(c3);
     }
@@ -40,7 +40,7 @@ inline void random_words(std::uint64_t first, std::uint32_t c3, std::uint32_t ke
     }
     for (int v = 0; v < vectors; ++v) {
       const __m256i low_halves = _mm256_permutevar8x32_epi32(c[0][v], _mm256_set_epi32(7, 5, 3, 1, 6, 4, 2, 0));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(words + start + 4 * v), _mm256_castsi256_si128(low_halves));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(&words[start + 4 * v]), _mm256_castsi256_si128(low_halves));
     }
   }
 }

@@ -115,8 +115,8 @@ Code encode(const NarrowExact& x, const FloatFormat& f) {
   const int binade = std::max(log2_floor(x), emin);
   const UInt128 significand = in_units_of(x, binade - f.fraction_bits);
   if (!is_odd(shifted_right(significand, f.fraction_bits))) return sign | significand;  // subnormal: field 0
-  const auto field = static_cast<UInt128>(binade + f.bias);
-  return sign | (field << f.fraction_bits) | low_bits(significand, f.fraction_bits);
+  const auto field = static_cast<std::uint32_t>(binade + f.bias);
+  return sign | (UInt128{field} << f.fraction_bits) | low_bits(significand, f.fraction_bits);
 }
 
 bool represents(const FloatFormat& f, const NarrowExact& value) {

@@ -96,7 +96,7 @@ class LevelRun {
 
  private:
   Value one_sum(Part part, std::size_t terms, const Value* initial) {
-    const Value start = initial != nullptr ? *initial : Value::zero();
+    Value start = initial != nullptr ? *initial : Value::zero();
     switch (level_.kind) {
       case LevelKind::sequential: {
         Value accumulator = start;

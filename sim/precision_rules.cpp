@@ -84,11 +84,12 @@ double variance_retention(int m, int m_p, double n) {
   const double alpha = swamping_length(m, m_p, m_p);
   const double high = std::ldexp(1.0, m);
   double weighted = 0, normalization = 0;
-  for (double i = 2; i < n; ++i) {
-    if (i <= alpha) continue;
-    const double q = 2 * tail(high / std::sqrt(i)) * (1 - 2 * tail(high / std::sqrt(i - 1)));
+  for (std::int64_t i = 2; static_cast<double>(i) < n; ++i) {
+    const auto length = static_cast<double>(i);
+    if (length <= alpha) continue;
+    const double q = 2 * tail(high / std::sqrt(length)) * (1 - 2 * tail(high / std::sqrt(length - 1)));
     normalization += q;
-    weighted += (i - alpha) * q;
+    weighted += (length - alpha) * q;
   }
   for (int r = 2; r <= m_p; ++r) {
     const double alpha_r = swamping_length(m, m_p, r - 1);

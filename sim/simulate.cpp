@@ -98,6 +98,7 @@ class LayerRun {
     const bool is_small = lowering_.batch * lowering_.m * lowering_.n * lowering_.k < worth_threads;
     const int threads = in_order || is_small ? 1 : options_.threads;
     std::vector<Workspace> workspaces;
+    workspaces.reserve(static_cast<std::size_t>(threads));
     for (int i = 0; i < threads; ++i) workspaces.emplace_back(statistics_->signal_is_reference());
     ArrayGenerators arrays;
     const WorkShape shape{.lowering = &lowering_,

@@ -276,7 +276,7 @@ class ExactExecutor final : public Executor {
       return unknown_to_finish(d);
     }
     const auto width = [](const OperandFacts& x) { return x.precision == 0 ? 0 : x.highest - x.lowest + 1; };
-    const int together = width(facts.a) + width(facts.b) + std::bit_width(static_cast<std::uint64_t>(facts.k));
+    const int together = width(facts.a) + width(facts.b) + static_cast<int>(std::bit_width(static_cast<std::uint64_t>(facts.k)));
     if (width(facts.a) > 61 || width(facts.b) > 61 || together > 124) return "sums of more than 125 bits";
     return unknown_to_finish(d);
   }
