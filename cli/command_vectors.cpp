@@ -220,6 +220,7 @@ void add_vectors(CLI::App& app, Action& action) {
   command->add_option("--steps", options->steps, "Only sequences of this many rows, each from a zero accumulator")
       ->check(CLI::Range(1, 1'000'000));
   std::vector<std::string> names;
+  names.reserve(sim::stimulus_classes);
   for (int i = 0; i < sim::stimulus_classes; ++i) names.emplace_back(sim::name_of(static_cast<StimulusClass>(i)));
   command->add_option("--class", options->classes, "Classes of rows; all unless given")
       ->delimiter(',')

@@ -82,6 +82,7 @@ void write_first_exact(std::ostream& out, const SweepReport& report) {
     write_cells(out, row_name(report.runs.front().layers[row]), cells, width);
   }
   std::vector<std::string> cells;
+  cells.reserve(all.size());
   for (const std::size_t first : all) cells.push_back(name_of_value(first));
   write_cells(out, fmt::format("all ({} rows)", report.runs.front().layers.size()), cells, width);
 }

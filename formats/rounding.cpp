@@ -92,7 +92,7 @@ LfsrSpec parse_lfsr(std::string_view text, std::string_view facts) {
   for (const std::string& part : split(facts, ',')) {
     const auto [key, value] = key_and_value(text, part);
     const auto number = parse_unsigned(value);
-    const auto need_number = [&] {
+    const auto need_number = [&, &key = key, &value = value] {
       if (!number) refuse(text, key + "=" + value, "an unsigned integer, 0x allowed");
       return *number;
     };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 
 #include "formats/random.h"
 
@@ -31,7 +32,8 @@ class RandomSite {
     const formats::StochasticSpec& s = spec.stochastic;
     if (!s.lfsr) philox_.emplace(s.philox_seed.value_or(run_seed), position);
     else if (s.lfsr->share == formats::LfsrShare::pe) own_.emplace(*s.lfsr, pe.value_or(position.output));
-    else shared_ = &arrays->at(position.site, *s.lfsr);
+    else if (arrays != nullptr) shared_ = &arrays->at(position.site, *s.lfsr);
+    else throw std::logic_error("a shared generator without its array");
   }
   std::uint32_t next() {
     if (philox_) return philox_->next();

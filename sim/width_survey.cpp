@@ -94,7 +94,8 @@ class Survey {
     WidthSurvey survey;
     survey.is_integer = is_integer_;
     survey.channels.resize(static_cast<std::size_t>(lowering_.n * lowering_.batch));
-    const std::int64_t share = (lowering_.n * lowering_.batch + options_.threads * 4 - 1) / (options_.threads * 4);
+    const std::int64_t pieces = std::int64_t{4} * options_.threads;
+    const std::int64_t share = (lowering_.n * lowering_.batch + pieces - 1) / pieces;
     const std::int64_t columns = std::clamp<std::int64_t>(std::min(share, packed_elements / std::max<std::int64_t>(1, lowering_.k)), 1, 64);
     const std::int64_t tiles = (lowering_.n + columns - 1) / columns;
     std::exception_ptr failure;

@@ -27,7 +27,7 @@ void in_stages(const WorkShape& shape, const std::function<void(const WorkStage&
   std::int64_t rows = std::min(l.m, std::clamp<std::int64_t>(task_bytes / (k * shape.bytes_a), 1, shape.is_slow ? 64 : 128));
   std::int64_t columns = panel_columns;
   const auto tasks = [&] { return parts(l.m, rows) * parts(panel_columns, columns) * panels_at_once; };
-  while (shape.threads > 1 && tasks() < 8 * shape.threads && (rows > 8 || columns > 8)) {
+  while (shape.threads > 1 && tasks() < std::int64_t{8} * shape.threads && (rows > 8 || columns > 8)) {
     if (rows >= columns || columns <= 8) rows = rows > 8 ? std::min(rows - 1, to_eight((rows + 1) / 2)) : rows;
     else columns = std::min(columns - 1, to_eight((columns + 1) / 2));
   }

@@ -51,7 +51,7 @@ Shape LayerGroup::shape(const std::string& dataset, std::size_t least_rank, std:
   return h5::within(quoted("dataset", dataset), [&] {
     if (!has(dataset)) throw InputError("", "missing", "a dataset " + std::string(axes));
     const h5::Handle opened = open_dataset(group_.get(), dataset);
-    const Shape found = dataset_shape(opened.get());
+    Shape found = dataset_shape(opened.get());
     if (found.size() >= least_rank && found.size() <= most_rank) return found;
     const std::string rank = found.empty() ? "a scalar" : std::to_string(found.size()) + " dimensions " + shape_text(found);
     throw InputError("", rank, std::string(axes));
