@@ -48,13 +48,16 @@ class Wave {
       throw InputError(o_.vectors + ": header", "scales of blocks", "operands without, as a clocked unit's");
     std::size_t terms = 1;
     for (const VectorRow& row : file.rows) terms = std::max(terms, row.a.size());
+    const sim::IssueModel model(datapath_);
+    const std::size_t most = model.terms_of_issue() && model.ways() == 1 ? static_cast<std::size_t>(*model.terms_of_issue()) : terms;
+    terms = std::min(terms, most);
     const Document document(o_.output);
     std::error_code error;
     if (!document.target().empty() && document.target() == std::filesystem::weakly_canonical(o_.vectors, error))
       throw InputError("--output " + o_.output, "the vectors themselves", "another file");
     sim::ClockedUnit unit(datapath_, static_cast<std::int64_t>(terms));
-    const std::vector<sim::UnitInputs> issues = issues_of(file, unit.model());
-    const UnitWave wave(unit, terms, file.has_acc_in);
+    const std::vector<sim::UnitInputs> issues = issues_of(file, unit);
+    const UnitWave wave(unit, terms, file.has_acc_in, file.has_rm);
     document.write([&](std::ostream& out) {
       std::unique_ptr<WaveWriter> writer;
       if (is_vcd_) writer = std::make_unique<VcdWave>(out, wave, datapath_.name);
@@ -83,12 +86,28 @@ class Wave {
     writer.finish(cycle);
   }
 
-  /// All rows before the first clock, so that a mistake in the last is found before anything is written.
-  [[nodiscard]] std::vector<sim::UnitInputs> issues_of(const VectorFile& file, const sim::IssueModel& model) const {
+  /// All rows before the first clock, so that a mistake in the last is found before anything is written. A row with more terms than an
+  /// issue is several issues in order.
+  [[nodiscard]] std::vector<sim::UnitInputs> issues_of(const VectorFile& file, sim::ClockedUnit& unit) const {
     std::vector<sim::UnitInputs> issues;
+    const auto terms = static_cast<std::size_t>(unit.terms());
     for (std::size_t i = 0; i < file.rows.size(); ++i) {
       try {
-        issues.push_back(issue_of(file, i, model));
+        const sim::UnitInputs row = issue_of(file, i, unit.model());
+        (void)sim::rounding_code(row.rm);
+        unit.require_rounding(row.rm);
+        for (std::size_t first = 0; first < row.a.size(); first += terms) {
+          const std::size_t end = std::min(first + terms, row.a.size());
+          sim::UnitInputs part = row;
+          part.a.assign(row.a.begin() + static_cast<std::ptrdiff_t>(first), row.a.begin() + static_cast<std::ptrdiff_t>(end));
+          part.b.assign(row.b.begin() + static_cast<std::ptrdiff_t>(first), row.b.begin() + static_cast<std::ptrdiff_t>(end));
+          if (first > 0) {
+            part.accumulator.reset();
+            part.first = false;
+          }
+          part.last = row.last && end == row.a.size();
+          issues.push_back(std::move(part));
+        }
       } catch (const InputError& error) {
         throw error.inside(o_.vectors + ": row " + std::to_string(i));
       }
@@ -110,7 +129,7 @@ class Wave {
       in.a.push_back(code(operand_name('a', k, row.a.size()), row.a[k], model.a_format()));
       in.b.push_back(code(operand_name('b', k, row.b.size()), row.b[k], model.b_format()));
     }
-    if (!row.rm.empty()) throw InputError("column rm", row.rm, "no rm: a clocked unit has the datapath's roundings");
+    in.rm = row.rm;
     if (!row.op.empty() && row.op != "add" && row.op != "sub") throw InputError("column op", "\"" + row.op + "\"", "add, sub");
     in.subtract = row.op == "sub";
     if (!row.acc_in.empty()) {
@@ -135,7 +154,8 @@ void add_wave(CLI::App& app, Action& action) {
   CLI::App* wave = app.add_subcommand("wave", "Simulate a multiply-accumulate unit clock by clock and write its signals");
   set_example(*wave, "accsim wave --acc fp12 --in fp16 --set timing.multiplier=1 --set timing.adder=2 --vectors in.csv --output wave.vcd");
   add_datapath_options(*wave, options->datapath);
-  wave->add_option("--vectors", options->vectors, "CSV file of codes: a, b (or a0.., b0..), acc_in, seq, op; a row is an issue")
+  wave->add_option("--vectors", options->vectors,
+                   "CSV file of codes: a, b (or a0.., b0..), acc_in, rm, seq, step, op; a row is one issue or several")
       ->required();
   wave->add_option("--output", options->output, "OUT.csv (- for standard output) or OUT.vcd, sampled just before the rising edge")
       ->required();

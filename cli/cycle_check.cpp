@@ -77,7 +77,7 @@ class CycleCheck {
       : path_(path),
         file_(read_cycles(path)),
         unit_(datapath, static_cast<std::int64_t>(file_.terms)),
-        wave_(unit_, file_.terms, file_.has("acc_in")) {
+        wave_(unit_, file_.terms, file_.has("acc_in"), file_.has("in_rm")) {
     std::vector<std::string> known = {"cycle", "reset"};
     for (const WaveSignal& signal : wave_.signals()) known.push_back(signal.column);
     for (const auto& [name, index] : file_.columns) {
@@ -154,8 +154,17 @@ class CycleCheck {
     in.first = bit(row, "in_first", false);
     in.last = bit(row, "in_last", row == last_valid_);
     in.subtract = bit(row, "in_sub", false);
+    if (file_.has("in_rm")) in.rm = rounding(row);
     if (file_.has("acc_in") && !file_.at(row, "acc_in").empty()) in.accumulator = value(row, "acc_in", &unit_.model().in_format());
     return in;
+  }
+
+  [[nodiscard]] std::string rounding(std::size_t row) const {
+    const auto code = static_cast<std::size_t>(value(row, "in_rm", &rm_format_));
+    if (code == sim::own_rounding_code) return {};
+    if (code >= sim::rounding_of_code.size())
+      throw InputError(row_of(path_, row) + ": column in_rm", std::to_string(code), "0..5 (rne rz rd ru rna ro), or 7, the datapath's own");
+    return std::string(sim::rounding_of_code[code]);
   }
 
   /// What differs in this cycle; `stage_` is where the first does.
@@ -179,6 +188,7 @@ class CycleCheck {
   }
 
   std::string path_;
+  const formats::Format rm_format_ = formats::parse_format("uint3");
   CycleFile file_;
   sim::ClockedUnit unit_;
   UnitWave wave_;

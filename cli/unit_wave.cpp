@@ -10,8 +10,13 @@ std::string operand_name(char operand, std::size_t i, std::size_t terms) {
   return terms == 1 ? std::string(1, operand) : operand + std::to_string(i);
 }
 
-UnitWave::UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc_in)
-    : unit_(unit), terms_(terms), has_acc_in_(has_acc_in), flags_format_(formats::parse_format("uint5")) {
+UnitWave::UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc_in, bool has_rm)
+    : unit_(unit),
+      terms_(terms),
+      has_acc_in_(has_acc_in),
+      has_rm_(has_rm),
+      flags_format_(formats::parse_format("uint5")),
+      rm_format_(formats::parse_format("uint3")) {
   const auto top = [&](Role role, const std::string& name, const formats::Format* format = nullptr) {
     signals_.push_back({role, {}, name, name, format});
   };
@@ -24,6 +29,7 @@ UnitWave::UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc
   top(Role::output, "in_ready");
   for (const char* name : {"in_first", "in_last", "in_sub"}) top(Role::input, name);
   if (has_acc_in) top(Role::input, "acc_in", &unit.model().in_format());
+  if (has_rm) top(Role::input, "in_rm", &rm_format_);
   top(Role::input, "out_ready");
   top(Role::output, "out_last");
   for (const sim::UnitSignal& s : unit.signals()) {
@@ -49,6 +55,7 @@ std::vector<sim::UnitSample> UnitWave::sample(const sim::UnitInputs& in) const {
   bit(in.valid && in.last, in.valid);
   bit(in.valid && in.subtract, in.valid);
   if (has_acc_in_) code(in.accumulator.value_or(0), in.valid && in.accumulator);
+  if (has_rm_) code(in.valid ? sim::rounding_code(in.rm) : 0, in.valid);
   bit(in.ready);
   bit(out.last, out.valid);
   const std::vector<sim::UnitSample> registers = unit_.sample();

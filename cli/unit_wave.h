@@ -20,8 +20,9 @@ struct WaveSignal {
 /// All signals of a unit in the order of the columns behind `cycle`.
 class UnitWave {
  public:
-  /// `terms` operand pairs an issue; `has_acc_in`: the accumulator can come from outside.
-  UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc_in);
+  /// `terms` operand pairs an issue; `has_acc_in`: the accumulator can come from outside; `has_rm`: roundings come with the
+  /// issues, in_rm being RISC-V's code (sim/issue_model.h).
+  UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc_in, bool has_rm);
   UnitWave(const UnitWave&) = delete;
   UnitWave& operator=(const UnitWave&) = delete;
 
@@ -32,8 +33,8 @@ class UnitWave {
  private:
   const sim::ClockedUnit& unit_;
   std::size_t terms_;
-  bool has_acc_in_;
-  formats::Format flags_format_;
+  bool has_acc_in_, has_rm_;
+  formats::Format flags_format_, rm_format_;
   std::vector<WaveSignal> signals_;
 };
 

@@ -88,6 +88,7 @@ class Reader {
       file_.has_acc_out |= name == "acc_out";
       file_.has_product |= name == "product";
       file_.has_flags |= name == "flags";
+      file_.has_rm |= name == "rm";
     }
     if (a_ == 0 || b_ == 0)
       throw InputError(path_ + ": header", std::string("no column ") + (a_ == 0 ? "a" : "b"), "a and b, or a0.. and b0..");

@@ -21,7 +21,7 @@ struct VectorFile {
   std::vector<std::string> unknown_columns;
   std::string datapath_digest;                        ///< "sha256:..." of the datapath that made the file, where a comment says so
   std::size_t terms = 0, a_scales = 0, b_scales = 0;  ///< columns of a (and b), and of scales
-  bool has_acc_in = false, has_acc_out = false, has_product = false, has_flags = false;
+  bool has_acc_in = false, has_acc_out = false, has_product = false, has_flags = false, has_rm = false;
 };
 
 /// Reads the whole file. InputError names file, row and column: no header, a missing column, a row of another length, rows out of sequence:

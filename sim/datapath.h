@@ -128,6 +128,7 @@ struct Timing {
   std::vector<int> adder{1};             ///< of one addition, the same for all levels or one each; a tree takes it once a stage
   int output = 0;                        ///< registers behind the last level
   Feedback feedback = Feedback::stall;   ///< of every level that has an accumulator; `interleaved` levels interleave
+  bool elastic = false;                  ///< registers move on into empty ones while a result waits; else all stand still
   std::optional<std::int64_t> interval;  ///< cycles from one issue to the next; unset: as many as the feedback asks for
 
   [[nodiscard]] int adder_of(std::size_t level) const { return adder.size() == 1 ? adder.front() : adder[level]; }

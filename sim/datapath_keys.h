@@ -26,7 +26,8 @@ inline constexpr std::array<std::string_view, 8> accumulator_keys = {"initial", 
                                                                      "rounding", "overflow", "underflow",        "nan"};
 inline constexpr std::array<std::string_view, 6> output_keys = {"format", "rounding", "overflow", "underflow", "shift", "sticky_bits"};
 
-inline constexpr std::array<std::string_view, 6> timing_keys = {"input", "multiplier", "adder", "output", "feedback", "interval"};
+inline constexpr std::array<std::string_view, 7> timing_keys = {"input",    "multiplier", "adder",  "output",
+                                                                "feedback", "interval",   "elastic"};
 inline constexpr std::array<std::string_view, 3> array_keys = {"rows", "cols", "dataflow"};
 inline constexpr std::array<std::string_view, 3> feedback_names = {"stall", "interleave", "single_cycle"};
 inline constexpr std::array<std::string_view, 3> dataflow_names = {"os", "ws", "tree"};

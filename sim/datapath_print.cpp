@@ -82,6 +82,7 @@ void write_timing(TomlWriter& w, const Timing& t) {
   w.line("output", std::to_string(t.output));
   w.string("feedback", feedback_names[static_cast<std::size_t>(t.feedback)]);
   if (t.interval) w.line("interval", std::to_string(*t.interval));
+  if (t.elastic) w.line("elastic", "true");
 }
 
 }  // namespace

@@ -107,6 +107,7 @@ Timing read_timing(const Table& t, const std::vector<Level>& levels) {
   timing.multiplier = static_cast<int>(t.integer("multiplier", 0, most_cycles).value_or(0));
   timing.output = static_cast<int>(t.integer("output", 0, most_cycles).value_or(0));
   timing.interval = t.integer("interval", 1, 1 << 20);
+  timing.elastic = t.boolean("elastic").value_or(false);
   const toml::node* adder = t.node("adder");
   if (adder != nullptr && adder->is_array()) {
     timing.adder.clear();

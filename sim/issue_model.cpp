@@ -123,6 +123,20 @@ IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe, BlockOperands
   if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding, pe);
 }
 
+unsigned rounding_code(std::string_view rm) {
+  if (rm.empty()) return own_rounding_code;
+  const auto* it = std::find(rounding_of_code.begin(), rounding_of_code.end(), rm);
+  if (it == rounding_of_code.end())
+    throw InputError("column rm", "\"" + std::string(rm) + "\"", "rne, rz, rd, ru, rna, ro, which a unit's port has a code for");
+  return static_cast<unsigned>(it - rounding_of_code.begin());
+}
+
+std::optional<std::int64_t> IssueModel::terms_of_issue() const {
+  if (datapath_.levels.size() > 1) return std::nullopt;
+  const Level& level = datapath_.levels.front();
+  return has_issues(level.kind) ? level.terms : std::optional<std::int64_t>(1);
+}
+
 IssueResult IssueModel::run(const Issue& row) {
   Issue issue = row;
   const std::vector<Code> a_scales = scale_of_each_term(a_blocks(), row.a_scales, row.a.size());

@@ -2,6 +2,7 @@
 // `[accumulator] level` names an outer level, a row goes up to the accumulator of that one.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <span>
@@ -18,6 +19,12 @@ constexpr unsigned flag_invalid = 16;   ///< NV: a signalling NaN operand, infin
 constexpr unsigned flag_overflow = 4;   ///< OF
 constexpr unsigned flag_underflow = 2;  ///< UF: tiny after rounding and inexact
 constexpr unsigned flag_inexact = 1;    ///< NX
+
+/// Roundings by the code that an RTL's `rm` port has: RISC-V's frm 0..4, and round to odd as CVFPU has it.
+constexpr std::array<std::string_view, 6> rounding_of_code = {"rne", "rz", "rd", "ru", "rna", "ro"};
+constexpr unsigned own_rounding_code = 7;  ///< the datapath's own (RISC-V: dynamic)
+/// The code of a row's `rm` (empty: the datapath's own). InputError for a rounding that has none.
+unsigned rounding_code(std::string_view rm);
 
 struct Issue {
   std::span<const formats::Code> a, b;  ///< of one length: the level's terms, fewer, or several issues in order; in a block format elements
@@ -44,6 +51,8 @@ class IssueModel {
 
   /// What a row goes through: no level behind its accumulator's, one generator for all rows.
   [[nodiscard]] const Datapath& datapath() const { return datapath_; }
+  /// Products of one issue; nothing where an issue has as many as there are. A row with more is several issues in order.
+  [[nodiscard]] std::optional<std::int64_t> terms_of_issue() const;
   [[nodiscard]] bool has_generators() const { return has_lfsr_; }
 
   /// The operands' formats; the elements' of a block format.

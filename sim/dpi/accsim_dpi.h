@@ -31,6 +31,13 @@ extern "C" {
 #define ACCSIM_SUB 16
 #define ACCSIM_STALL 32
 #define ACCSIM_ACC_IN 64
+/* Also added: this rounding in place of every one of the datapath's; without, those. */
+#define ACCSIM_RM_RNE 0x100
+#define ACCSIM_RM_RZ 0x200
+#define ACCSIM_RM_RD 0x300
+#define ACCSIM_RM_RU 0x400
+#define ACCSIM_RM_RNA 0x500
+#define ACCSIM_RM_RO 0x600
 
 /* The library's ACCSIM_DPI_VERSION. */
 int accsim_version(void);

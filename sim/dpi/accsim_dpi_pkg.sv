@@ -3,6 +3,8 @@ package accsim_dpi_pkg;
   parameter int ACCSIM_DPI_VERSION = 1;
   parameter int ACCSIM_DPI_BITS = 2048;
   parameter int ACCSIM_RESET = 1, ACCSIM_VALID = 2, ACCSIM_FIRST = 4, ACCSIM_LAST = 8, ACCSIM_SUB = 16, ACCSIM_STALL = 32, ACCSIM_ACC_IN = 64;
+  parameter int ACCSIM_RM_RNE = 'h100, ACCSIM_RM_RZ = 'h200, ACCSIM_RM_RD = 'h300, ACCSIM_RM_RU = 'h400, ACCSIM_RM_RNA = 'h500,
+                ACCSIM_RM_RO = 'h600;
 
   import "DPI-C" function int accsim_version();
   import "DPI-C" function chandle accsim_create(input int version, input string datapath, input string options);

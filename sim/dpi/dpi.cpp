@@ -141,8 +141,10 @@ int bits(const Unit& unit, const std::string& what) {
 
 accsim::sim::UnitControl control_of(int control) {
   constexpr int known = ACCSIM_RESET | ACCSIM_VALID | ACCSIM_FIRST | ACCSIM_LAST | ACCSIM_SUB | ACCSIM_STALL | ACCSIM_ACC_IN;
-  if ((control & ~known) != 0)
-    throw InputError("control", std::to_string(control), "a sum of ACCSIM_RESET, _VALID, _FIRST, _LAST, _SUB, _STALL, _ACC_IN");
+  const int rm = (control >> 8) & 7;
+  if ((control & ~known & ~0x700) != 0 || rm > 6)
+    throw InputError("control", std::to_string(control),
+                     "a sum of ACCSIM_RESET, _VALID, _FIRST, _LAST, _SUB, _STALL, _ACC_IN and one of _RM_...");
   const auto has = [&](int bit) { return (control & bit) != 0; };
   accsim::sim::UnitControl c;
   c.reset = has(ACCSIM_RESET);
@@ -151,6 +153,7 @@ accsim::sim::UnitControl control_of(int control) {
   c.last = has(ACCSIM_LAST);
   c.subtract = has(ACCSIM_SUB);
   c.ready = !has(ACCSIM_STALL);
+  if (rm > 0) c.rm = accsim::sim::rounding_of_code[static_cast<std::size_t>(rm - 1)];
   return c;
 }
 

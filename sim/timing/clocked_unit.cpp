@@ -26,6 +26,7 @@ Datapath cut_for_rows(const Datapath& datapath, std::int64_t units, const std::o
     throw InputError("latency", std::to_string(latency->product) + " to the product, " + std::to_string(latency->result) + " to the result",
                      "1 <= product <= result <= 1024" + (interleaved ? ", result at least the ways, " + std::to_string(loop) : ""));
   Timing t;
+  t.elastic = d.timing->elastic;
   t.multiplier = interleaved ? latency->result - static_cast<int>(loop) : std::min(latency->product, latency->result - 1);
   t.feedback = interleaved ? Feedback::interleave : Feedback::single_cycle;
   d.timing = t;
@@ -86,6 +87,10 @@ void ClockedUnit::make_stages(const Schedule& schedule, bool has_latency) {
     for (Stage& stage : adder_) stage.number += early ? block_.latency - 1 : 0;
   }
   add_stages(after_, "output", timing.output, true);
+  if (!timing.elastic) return;
+  for (std::vector<Stage>* line : {&before_, &adder_, &after_}) {
+    for (Stage& stage : *line) line_.push_back(&stage);
+  }
 }
 
 void ClockedUnit::add_stages(std::vector<Stage>& line, const std::string& scope, std::int64_t count, bool holds_sum) {
@@ -147,6 +152,9 @@ UnitOutputs ClockedUnit::outputs(bool ready) const {
   const bool moves = r == nullptr || ready;
   UnitOutputs out;
   out.ready = moves && pause_ == 0 && !combining_;
+  if (!line_.empty()) {
+    out.ready = ready || std::any_of(line_.begin(), line_.end(), [](const Stage* stage) { return stage->item == nothing; });
+  }
   if (r == nullptr) return out;
   out.valid = true;
   out.last = r->control.last;
@@ -196,6 +204,7 @@ bool ClockedUnit::clock(const UnitControl& control, const BatchOperands& operand
     ++edges_;
     return false;
   }
+  if (!line_.empty()) return clock_elastic(control, operands);
   const bool stands = result_item() != nothing && !control.ready;
   if (stands) {
     ++edges_;
@@ -210,6 +219,27 @@ bool ClockedUnit::clock(const UnitControl& control, const BatchOperands& operand
     combining_ = interleaved_ && control.last;
   }
   advance(entering);
+  ++edges_;
+  return takes;
+}
+
+/// From the result on: a register is free once what it held has moved on.
+bool ClockedUnit::clock_elastic(const UnitControl& control, const BatchOperands& operands) {
+  const auto move = [&](int item, std::size_t to) {
+    if (to == before_.size()) add(items_[static_cast<std::size_t>(item)], own_);
+    if (to < line_.size()) line_[to]->item = item;
+    else drop(item);
+  };
+  bool is_free = control.ready;
+  for (std::size_t i = line_.size(); i-- > 0;) {
+    if (is_free && line_[i]->item != nothing) {
+      move(line_[i]->item, i + 1);
+      line_[i]->item = nothing;
+    }
+    is_free = line_[i]->item == nothing;
+  }
+  const bool takes = control.valid && is_free;
+  if (takes) move(taken(control, operands), 0);
   ++edges_;
   return takes;
 }

@@ -133,6 +133,7 @@ class ClockedUnit {
   void clock_interleaved(int arriving);
   void add(UnitItem& item, UnitCodes& own);
   void advance(int entering);
+  bool clock_elastic(const UnitControl& control, const BatchOperands& operands);
   void make_stages(const Schedule& schedule, bool has_latency);
   void reset();
   [[nodiscard]] const UnitItem* at(int item) const { return item == nothing ? nullptr : &items_[static_cast<std::size_t>(item)]; }
@@ -144,6 +145,7 @@ class ClockedUnit {
   std::int64_t terms_ = 1;
   std::int64_t interval_ = 1;
   bool interleaved_ = false;
+  std::vector<Stage*> line_;  ///< elastic: all registers from the operands to the result
   std::vector<UnitItem> items_;
   std::vector<int> free_;
   std::vector<Stage> before_;  ///< to the adder

@@ -96,6 +96,10 @@ void check_timing(const Datapath& d) {
                          " cycles from one issue to the next",
                      "at least " + std::to_string(needed) + ", or feedback = \"single_cycle\"");
   }
+  if (t.elastic && (needed > 1 || t.interval.value_or(1) > 1 || t.feedback == Feedback::interleave)) {
+    throw InputError("timing: elastic", "true where issues are several cycles apart, or sums are interleaved",
+                     "false, or an issue a cycle: adder = 1 or feedback = \"single_cycle\"");
+  }
   if (!d.array) return;
   switch (d.array->dataflow) {
     case Dataflow::os: break;

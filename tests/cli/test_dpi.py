@@ -334,7 +334,7 @@ def _(folder):
     for call, words in ((lambda: lib.accsim_mac(handle, 0x1ff, 0, 0, ctypes.byref(out)), "8 bits"),
                         (lambda: lib.accsim_mac(handle, 0, 0, 0x10000, ctypes.byref(out)), "16 bits"),
                         (lambda: lib.accsim_mac(handle, 0, 0, 0, None), "null pointer"),
-                        (lambda: lib.accsim_clock_control(handle, 1024, 1, None, None, None), "1024"),
+                        (lambda: lib.accsim_clock_control(handle, 4096, 1, None, None, None), "4096"),
                         (lambda: lib.accsim_clock_control(handle, VALID, 1, None, None, None), "null pointer"),
                         (lambda: lib.accsim_clock_control(handle, VALID, 2, packed([0], 8), packed([0], 8), None), "terms"),
                         (lambda: lib.accsim_clock_control(handle, VALID | ACC_IN, 1, packed([0], 8), packed([0], 8), None), "null pointer"),

@@ -203,6 +203,49 @@ def _(folder):
     equal(os.listdir(folder), ["in.csv"])
 
 
+@case("each row's rm rounds its own issue, and in_rm has RISC-V's code of it, in a file that checks")
+def _(folder):
+    # 1 + 2^-24 is a tie between 1 and 1 + 2^-23.
+    lines = ["a,b,acc_in,rm"] + ["%s,3f800000,3f800000,%s" % (bits(2.0 ** -24 * s), rm) for s, rm in
+                                 ((1, "rne"), (1, "rz"), (1, "ru"), (1, "rna"), (-3, "rd"), (1, ""), (1, "ro"))]
+    rows = wave(folder, lines, *FP32, *timing(multiplier=2))
+    equal([acc for _, acc in results(rows)], ["3f800000", "3f800000", "3f800001", "3f800001", "3f7ffffd", "3f800000", "3f800001"])
+    equal([r["in_rm"] for r in rows[:7]], ["0", "1", "3", "4", "2", "7", "5"])
+    equal(check(folder, rows, *FP32, *timing(multiplier=2)).status, 0)
+    planted = [dict(r) for r in rows]
+    planted[2]["in_rm"] = "6"
+    result = check(folder, planted, *FP32, *timing(multiplier=2))
+    equal(result.status, 3)
+    expect("row 2: column in_rm" in result.err, result)
+    result = accsim("wave", *FP32, "--vectors", write(folder, ["a,b,rm", "0,0,sr:bits=3"]), "--output", "-")
+    equal(result.status, 3)
+    expect("row 0: column rm" in result.err, result)
+
+
+@case("a row of several terms is several issues, one after the other")
+def _(folder):
+    values = some_values(6)
+    one = bits(1)
+    lines = ["a0,a1,a2,b0,b1,b2,seq"] + [",".join([bits(v) for v in values[i:i + 3]] + [one] * 3 + ["1"]) for i in (0, 3)]
+    several = results(wave(folder, lines, *FP32, *timing(multiplier=1, adder=2)))
+    equal(several, results(wave(folder, values_times_one(values), *FP32, *timing(multiplier=1, adder=2))))
+    rows = wave(folder, ["a0,a1,b0,b1,acc_in", "%s,%s,%s,%s,%s" % (bits(1), bits(2), one, one, bits(10)), "%s,%s,%s,%s," % (bits(3), bits(4), one, one)], *FP32)
+    equal([acc for _, acc in results(rows)], [bits(x) for x in (11, 13, 16, 20)])
+    # An issue of Ampere's unit takes 8 terms; 11 are an issue of 8 and one of 3. C is not given: each row goes on from the one before.
+    codes = ["3c00"] * 11
+    line = ",".join(codes + codes)
+    rows = wave(folder, [",".join(["a%d" % i for i in range(11)] + ["b%d" % i for i in range(11)]), line], "--acc", "ampere_fp16_fp32")
+    equal([acc for _, acc in results(rows)], [bits(8), bits(11)])
+
+
+@case("steps that do not rise, or a sequence that comes again, are refused")
+def _(folder):
+    for lines in (["a,b,seq,step", "0,0,1,0", "0,0,1,2", "0,0,1,1"], ["a,b,seq", "0,0,1", "0,0,2", "0,0,1"]):
+        result = accsim("wave", *FP32, "--vectors", write(folder, lines), "--output", "-")
+        equal(result.status, 3)
+        expect("row 2" in result.err, result)
+
+
 @case("bad vectors are refused by row and column, and nothing is written")
 def _(folder):
     for lines, what in ((["a,c", "3f800000,0"], "no column b"), (["a,b", "3f800000,xyz"], "column b"), (["a,b", "13f800000,0"], "column a"),

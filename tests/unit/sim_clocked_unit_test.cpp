@@ -107,6 +107,37 @@ TEST_CASE("a unit whose result is not taken stands still and takes nothing") {
   CHECK(unit.outputs(true).accumulator == 3);
 }
 
+TEST_CASE("elastic registers move on into empty ones while a result waits, others stand still") {
+  for (const bool elastic : {false, true}) {
+    std::vector<std::string> set = {"timing.input=1", "timing.multiplier=1"};
+    if (elastic) set.push_back("timing.elastic=true");
+    sim::ClockedUnit unit(datapath("int32", set), 1);  // three registers
+    unit.clock(issue(1, true, false));
+    unit.clock({});  // a gap
+    sim::UnitInputs second = issue(2, false, true);
+    unit.clock(second);
+    CHECK(unit.outputs(true).accumulator == 1);  // the first stands at the output, the second in the first register
+    sim::UnitInputs waits = issue(3, false, true);
+    waits.ready = false;
+    CHECK(unit.outputs(false).ready == elastic);
+    CHECK(unit.clock(waits) == elastic);  // the second moves on into the gap, the third takes its place
+    CHECK_FALSE(unit.outputs(false).ready);
+    CHECK_FALSE(unit.clock(waits));
+    waits.valid = false;
+    waits.ready = true;
+    CHECK(unit.outputs(true).accumulator == 1);
+    unit.clock(waits);
+    CHECK(unit.outputs(true).valid == elastic);  // the gap is still there, or it is not
+    if (elastic) CHECK(unit.outputs(true).accumulator == 3);
+    unit.clock(waits);
+    CHECK(unit.outputs(true).accumulator == (elastic ? 6 : 3));
+    unit.clock(waits);
+    CHECK(unit.is_empty());
+  }
+  CHECK_THROWS_AS(datapath("int32", {"timing.adder=2", "timing.elastic=true"}), InputError);
+  CHECK_NOTHROW(datapath("int32", {"timing.adder=2", "timing.elastic=true", "timing.feedback=single_cycle"}));
+}
+
 TEST_CASE("rows that are several issues are refused") {
   CHECK_THROWS_AS(sim::ClockedUnit(datapath("int32", {}), 2), InputError);
   CHECK_NOTHROW(sim::ClockedUnit(sim::find_datapath("ampere_fp16_fp32"), 8));
