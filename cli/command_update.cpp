@@ -110,6 +110,7 @@ int run_update(const UpdateOptions& o) {
   selection.passes = {"wgrad"};
   const std::vector<Job> jobs = replay.jobs(selection);
   const Document json(o.json);
+  check_distinct(o.trace, {{"--json", json.target()}});
   const std::vector<StepReport> steps = replay.plan(jobs);
   std::vector<UpdateRow> rows;
   for (const Job& job : jobs) {

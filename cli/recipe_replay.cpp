@@ -1,5 +1,7 @@
 #include "cli/recipe_replay.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -177,6 +179,9 @@ std::vector<Job> RecipeReplay::jobs(const LayerSelection& selection) const {
                        "no grad_output in any layer selected, but " + named + " has pass " + std::string(name_of(pass)),
                        "a trace with gradients, or --pass fprop");
   }
+  const auto forward_only = std::find_if(jobs.begin(), jobs.end(), [](const Job& job) { return !job.layer->dataset("grad_output"); });
+  if (wanted == "all" && forward_only != jobs.end() && (has(Pass::dgrad) || has(Pass::wgrad)))
+    spdlog::warn("layers without grad_output have their forward pass alone, among them \"{}\"", forward_only->layer->name);
   return jobs;
 }
 

@@ -212,6 +212,11 @@ def bad_traces(folder):
             del file[step]["fc/grad_output"]
     refused("--recipe", "mellempudi2019", "--trace", forward, says=["grad_output", "dgrad", "--pass fprop"])
     equal(len(report("--recipe", "mellempudi2019", "--trace", forward, "--pass", "fprop")["layers"]), 3)
+    partly = training(folder + "/p.h5", layers=("fc", "head"))
+    with h5py.File(partly, "a") as file:
+        del file["step_000002/head/grad_output"]
+    result = done(accsim("run", "--recipe", "mellempudi2019", "--trace", partly))
+    expect("without grad_output" in result.err and "step_000002/head" in result.err, result.err)
     disordered = training(folder + "/d.h5", order=(2, 1, 0))
     refused("--recipe", "mellempudi2019", "--trace", disordered, says=["out of order", "step 2 after step 3"])
     lacking = training(folder + "/l.h5", layers=("fc", "head"))
@@ -257,6 +262,8 @@ def updates(folder):
         file.write('[tensors.master_weight]\nformat = "fp16"\nclamp_high = 1\n[passes]\nwgrad = "fp32"\n')
     result = accsim("update", "--trace", trace, "--recipe", folder + "/r.toml")
     equal((result.status, "master_weight" in result.err and "clamp_high" in result.err), (3, True), result)
+    equal(accsim("update", "--trace", trace, "--format", "fp16", "--json", trace).status, 3)  # the trace is not overwritten
+    equal(accsim("info", trace).status, 0)
     equal(accsim("update", "--trace", trace).status, 3)
     equal(accsim("update", "--trace", trace, "--format", "fp16", "--lr", "0").status, 3)
 
