@@ -68,6 +68,7 @@ class Sweep {
     simulate.threads = options_.threads > 0 ? options_.threads : omp_get_num_procs();
     simulate.seed = options_.seed;
     describe(datapaths, simulate.threads);
+    for (std::size_t i = 0; i < datapaths.size(); ++i) same_sums_.push_back(variant_of_same_sums(datapaths, i));
     Progress progress(options_.quiet ? ProgressMode::never : ProgressMode::automatic, total_macs);
     simulate.progress = [&](std::int64_t macs) { progress.advance(macs); };
     for (const Job& job : jobs) {
@@ -109,12 +110,30 @@ class Sweep {
     }
   }
 
+  /// An earlier variant whose exact sums and their order are those of variant i, which differs in how it holds them; i: none.
+  static std::size_t variant_of_same_sums(const std::vector<sim::Datapath>& datapaths, std::size_t i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (datapaths[j].levels.size() != datapaths[i].levels.size()) continue;
+      sim::Datapath other = datapaths[j];
+      other.output = datapaths[i].output;
+      for (std::size_t l = 0; l < other.levels.size(); ++l) {
+        other.levels[l].format = datapaths[i].levels[l].format;
+        other.levels[l].round_to = datapaths[i].levels[l].round_to;
+        other.levels[l].rounding = datapaths[i].levels[l].rounding;
+      }
+      if (sim::to_toml(other) == sim::to_toml(datapaths[i])) return j;
+    }
+    return i;
+  }
+
   void one_layer(const traces::LayerPass& pass, const Job& job, const std::vector<sim::Datapath>& datapaths,
                  const sim::SimulateOptions& simulate) {
-    const sim::LayerProblem problem{
+    sim::LayerProblem problem{
         .a = &pass.a, .b = &pass.b, .bias = nullptr, .lowering = pass.lowering.get(), .layer = job.layer->rank, .pass = job.pass};
     for (std::size_t i = 0; i < datapaths.size(); ++i) {
       RunReport& run = report_.runs[i];
+      const sim::LayerResult* same = same_sums_[i] == i ? nullptr : &report_.runs[same_sums_[i]].layers.back().result;
+      problem.same_sums = same != nullptr && same->has_bits ? same : nullptr;
       run.layers.push_back({.name = job.layer->name,
                             .op = job.layer->op,
                             .pass = std::string(name_of(job.pass)),
@@ -167,6 +186,7 @@ class Sweep {
 
   const SweepOptions& options_;
   SweepReport report_;
+  std::vector<std::size_t> same_sums_;  ///< of each variant the one whose widths it shares, or itself
 };
 
 }  // namespace

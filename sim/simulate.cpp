@@ -252,7 +252,7 @@ class LayerRun {
     const auto reference_start = Clock::now();
     place.executed = &tile_result;
     statistics_->add(place, part, result);
-    if (is_integer_) observe_widths(place, part);
+    if (is_integer_ && problem_.same_sums == nullptr) observe_widths(place, part);
     part.reference_seconds += seconds_since(reference_start);
   }
 
@@ -411,6 +411,7 @@ class LayerRun {
         return cycle_statistic(cycles, row.name);
     }
     if (!is_integer_) return std::monostate{};
+    if (problem_.same_sums != nullptr) return problem_.same_sums->statistics[static_cast<std::size_t>(&row - statistic_rows().data())];
     if (row.name == "datatype_bound") return std::int64_t{whole.guaranteed.datatype};
     if (row.name == "l1_bound") return std::int64_t{whole.guaranteed.l1};
     if (row.name == "range_bound") return std::int64_t{whole.guaranteed.range};

@@ -12,6 +12,8 @@
 
 namespace accsim::sim {
 
+struct LayerResult;
+
 /// One pass of one layer, lowered.
 struct LayerProblem {
   const Tensor* a = nullptr;
@@ -23,6 +25,8 @@ struct LayerProblem {
   const Lowering* lowering = nullptr;
   std::uint32_t layer = 0;  ///< rank in the whole file
   Pass pass = Pass::fprop;
+  /// A result of this problem with a datapath that makes the same exact sums in the same order: its widths hold. Null: they are found.
+  const LayerResult* same_sums = nullptr;
 };
 
 struct SimulateOptions {

@@ -51,6 +51,24 @@ def same_as_run(folder):
         equal(run["run"]["datapath"], alone["datapath"])
 
 
+@case("variants that make the same sums share their widths, those of another order or operand have their own")
+def shared_widths(folder):
+    # In order the sums are x, 2x, x, 0, sorted 0, 0: one bit; x is 127 * 127, and 7 * 127 where a has four bits.
+    path = write_layer(folder + "/t.h5", {"input": np.array([[100.0, 100, -100, -100]]), "weight": np.array([[1.0, 1, 1, 1]])})
+    over = ["reduction.0.kind=sequential,sorted", "operands.a=int8,int4", "reduction.0.format=int9,int12,fp32", "reduction.0.rounding=rne,rz"]
+    document = sweep(path, "--acc", "int8_int32", "--set", "reduction.0.overflow=saturate", *[x for axis in over for x in ("--over", axis)])
+    seen = set()
+    for run in document["runs"]:
+        values = run["values"]
+        alone = report("--acc", "int8_int32", "--set", "reduction.0.overflow=saturate", "--trace", path, *[x for k, v in values.items() for x in ("--set", k + "=" + v)])
+        for layer, single in zip(run["run"]["layers"], alone["layers"]):
+            equal({k: v for k, v in layer.items() if k != "seconds"}, {k: v for k, v in single.items() if k != "seconds"}, values)
+            if layer.get("bits"):
+                seen.add((values["reduction.0.kind"], values["operands.a"], layer["bits"]["observed"]))
+    equal(len({(kind, a) for kind, a, _ in seen}), 4)
+    expect(len({bits for _, _, bits in seen}) > 1, seen)
+
+
 @case("the tables show the statistic that is asked for, CSV has a row a run and layer")
 def tables(folder):
     path = integers(folder + "/t.h5", [[100, 100, -100, -100], [1, 0, 0, 0]], [[1, 1, 1, 1]])
