@@ -55,7 +55,7 @@ ProductPlan plan_products(const OperandFacts& a, const OperandFacts& b, std::int
     plan.unit_b = b.precision == 0 ? 0 : b.lowest;
     return plan;
   }
-  plan.carrier = lanes.wide_carrier;
+  plan.carrier = lanes.wide_carrier();
   plan.bits = plan.carrier == ProductCarrier::words ? kernels::word_bits : kernels::split_bits;
   return plan;
 }
@@ -63,34 +63,54 @@ ProductPlan plan_products(const OperandFacts& a, const OperandFacts& b, std::int
 void ProductRows::resize(const ProductPlan& plan, Side side, std::int64_t rows, std::int64_t k) {
   plan_ = plan;
   side_ = side;
-  k_ = k;
+  terms_ = plan.carrier == ProductCarrier::words ? k + k % 2 : k;
   lines_ = side == Side::a ? kernels::product_rows : kernels::product_columns;
   rows_.resize(static_cast<std::size_t>(rows));
   const std::int64_t groups = (rows + lines_ - 1) / lines_;
-  const auto words = static_cast<std::size_t>(groups * lines_ * k * kernels::words_of(plan.carrier));
+  const auto words = static_cast<std::size_t>(groups * lines_ * terms_ * kernels::words_of(plan.carrier));
   if (words > capacity_) {
     words_.reset();
     words_.reset(static_cast<std::uint64_t*>(::operator new (8 * words, std::align_val_t{64})));
     capacity_ = words;
   }
   // Lines beyond the last row are multiplied with the others; their sums are not looked at, but they must be numbers.
-  const std::int64_t last = lines_ * k * kernels::words_of(plan.carrier);
+  const std::int64_t last = lines_ * terms_ * kernels::words_of(plan.carrier);
   if (groups > 0 && groups * lines_ != rows) std::memset(words_.get() + (groups - 1) * last, 0, static_cast<std::size_t>(8 * last));
 }
 
 double ProductRows::held(double value, int unit) { return std::trunc(value * power_of_two(-unit)) * power_of_two(unit); }
 
-void ProductRows::put(std::int64_t row, std::int64_t term, std::int64_t n) {
-  std::uint64_t* word = words_.get() + (row / lines_ * k_ + term) * lines_ * kernels::words_of(plan_.carrier) + row % lines_;
-  switch (plan_.carrier) {
-    case ProductCarrier::narrow: *word = std::bit_cast<std::uint64_t>(static_cast<double>(n)); break;
-    case ProductCarrier::split: {
+/// The integers of a row that is packed, and what they leave out.
+template <ProductCarrier carrier>
+void ProductRows::put_all(std::int64_t row, std::span<const double> values) {
+  Row& r = rows_[static_cast<std::size_t>(row)];
+  const double to_units = power_of_two(-r.unit);
+  const std::int64_t lines = lines_;
+  std::uint64_t* word = words_.get() + (row / lines * terms_) * lines * kernels::words_of(carrier) + row % lines;
+  std::uint64_t sum_low = 0;  // words: of all n + offset, in two halves
+  std::uint64_t sum_high = 0;
+  std::uint64_t before = 0;
+  UInt128 pairs = 0;
+  for (std::size_t i = 0; i < values.size(); ++i, word += lines * kernels::words_of(carrier)) {
+    const auto n = static_cast<std::int64_t>(values[i] * to_units);
+    if constexpr (carrier == ProductCarrier::narrow) {
+      *word = std::bit_cast<std::uint64_t>(static_cast<double>(n));
+    } else if constexpr (carrier == ProductCarrier::split) {
       const std::int64_t high = (n + (1 << 21)) >> 22;
       word[0] = std::bit_cast<std::uint64_t>(static_cast<double>(high));
-      word[lines_] = std::bit_cast<std::uint64_t>(static_cast<double>(n - high * (1 << 22)));
-      break;
+      word[lines] = std::bit_cast<std::uint64_t>(static_cast<double>(n - high * (1 << 22)));
+    } else {
+      const auto u = static_cast<std::uint64_t>(n + kernels::word_offset);
+      *word = u;
+      sum_low += u & 0xFFFFFFFFULL;
+      sum_high += u >> 32;
+      if ((i & 1) != 0) pairs += static_cast<UInt128>(before) * u;
+      before = u;
     }
-    case ProductCarrier::words: *word = static_cast<std::uint64_t>(n + (std::int64_t{1} << 51)); break;
+  }
+  if constexpr (carrier == ProductCarrier::words) {
+    if ((values.size() & 1) != 0) *word = 0;
+    r.correction = pairs + (((static_cast<UInt128>(sum_high) << 32) + sum_low) << kernels::word_bits);
   }
 }
 
@@ -108,60 +128,115 @@ void ProductRows::pack(std::int64_t row, std::span<const double> values) {
     r.unit = !any ? 0 : fits ? e.lowest : e.highest + 1 - plan_.bits;
     r.is_packed = !e.nonfinite && r.unit > -farthest && (!any || e.highest < farthest);
   }
-  const auto k = static_cast<std::int64_t>(values.size());
-  if (!r.is_packed) {
-    for (std::int64_t i = 0; i < k; ++i) put(row, i, 0);
-    return;
+  const std::vector<double> zeros(r.is_packed ? 0 : values.size());
+  const std::span<const double> packed = r.is_packed ? values : std::span(zeros);
+  switch (plan_.carrier) {
+    case ProductCarrier::narrow: put_all<ProductCarrier::narrow>(row, packed); break;
+    case ProductCarrier::split: put_all<ProductCarrier::split>(row, packed); break;
+    case ProductCarrier::words: put_all<ProductCarrier::words>(row, packed); break;
   }
-  const double to_units = power_of_two(-r.unit);
-  std::int64_t sum = 0;  // |n| < 2^51: carried every 2^10 terms
-  for (std::int64_t i = 0; i < k; ++i) {
-    const double x = values[static_cast<std::size_t>(i)];
-    const auto n = static_cast<std::int64_t>(x * to_units);
-    put(row, i, n);
-    sum += n;
-    if ((i & 1023) == 1023) {
-      r.sum += sum;
-      sum = 0;
-    }
-    if (!fits) {
-      const double rest = x - static_cast<double>(n) * power_of_two(r.unit);
-      if (rest != 0) r.rests.push_back({i, rest});
-    }
+  if (fits || !r.is_packed) return;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double rest = values[i] - held(values[i], r.unit);
+    if (rest != 0) r.rests.push_back({static_cast<std::int64_t>(i), rest});
   }
-  r.sum += sum + static_cast<Int128>(k) * (Int128{1} << 51);
 }
+
+namespace {
+
+using kernels::product_columns;
+using kernels::product_rows;
+constexpr std::int64_t block_sums = product_rows * product_columns;
+struct alignas(64) Halves {
+  std::uint64_t at[2 * block_sums];
+};
+
+/// All rows of a tile against some groups of its columns.
+class Strip {
+ public:
+  Strip(const ProductPlan& plan, const ProductRows& a, std::int64_t first_a, std::int64_t rows, const ProductRows& b)
+      : plan_(plan), a_(a), b_(b), first_a_(first_a), row_blocks_((rows + product_rows - 1) / product_rows) {}
+
+  /// The sums of blocks of 8 x 8, a group of columns after the other.
+  const std::vector<Int128>& operator()(std::int64_t first_b, std::int64_t groups, std::int64_t k) {
+    const bool in_words = plan_.carrier == ProductCarrier::words;
+    const auto blocks = static_cast<std::size_t>(groups * row_blocks_);
+    sums_.assign(blocks * block_sums, 0);
+    if (in_words) halves_.assign(blocks, Halves{});
+    const kernels::ProductFunction product = plan_.carrier == ProductCarrier::narrow ? plan_.lanes->narrow : plan_.lanes->split;
+    // Terms of a group of columns stay in the first cache while all rows pass, those of the strip in the second.
+    constexpr std::int64_t terms = 256;
+    static_assert(kernels::word_terms % terms == 0);
+    const std::int64_t words = kernels::words_of(plan_.carrier);
+    for (std::int64_t first = 0; first < a_.terms(); first += terms) {
+      if (in_words && first > 0 && first % kernels::word_terms == 0) carry();
+      const std::int64_t n = std::min(terms, a_.terms() - first);
+      for (std::int64_t group = 0; group < groups; ++group) {
+        const std::uint64_t* from_b = b_.group(first_b + group * product_columns) + first * product_columns * words;
+        for (std::int64_t block = 0; block < row_blocks_; ++block) {
+          const std::uint64_t* from_a = a_.group(first_a_ + block * product_rows) + first * product_rows * words;
+          const auto at = static_cast<std::size_t>(group * row_blocks_ + block);
+          if (in_words) plan_.lanes->words(from_a, from_b, n, halves_[at].at);
+          else product(from_a, from_b, n, &sums_[at * block_sums]);
+        }
+      }
+    }
+    if (in_words) {
+      carry();
+      take_off_offsets(first_b, groups, k);
+    }
+    return sums_;
+  }
+
+ private:
+  /// From the halves into the sums.
+  void carry() {
+    for (std::size_t block = 0; block < halves_.size(); ++block) {
+      std::uint64_t* half = halves_[block].at;
+      for (std::size_t i = 0; i < block_sums; ++i)
+        sums_[block * block_sums + i] += (static_cast<Int128>(half[block_sums + i]) << 52) + half[i];
+      std::fill_n(half, 2 * block_sums, 0);
+    }
+  }
+
+  /// With u = n + o of a row, and u' of a column: n n' = u u' - o u - o u' + o^2, summed over k terms. A row's correction is o times the
+  /// sum of its u, and what pairs add for it.
+  void take_off_offsets(std::int64_t first_b, std::int64_t groups, std::int64_t k) {
+    const UInt128 square = static_cast<UInt128>(k) << (2 * kernels::word_bits);
+    for (std::int64_t group = 0; group < groups; ++group) {
+      UInt128 column[product_columns];
+      for (std::int64_t j = 0; j < product_columns; ++j) column[j] = b_.correction(first_b + group * product_columns + j);
+      for (std::int64_t r = 0; r < row_blocks_ * product_rows; ++r) {
+        Int128* sums = &sums_[static_cast<std::size_t>((group * row_blocks_ * product_rows + r) * product_columns)];
+        const UInt128 row = square - a_.correction(first_a_ + r);
+        for (std::int64_t j = 0; j < product_columns; ++j) sums[j] = static_cast<Int128>(static_cast<UInt128>(sums[j]) + row - column[j]);
+      }
+    }
+  }
+
+  const ProductPlan& plan_;
+  const ProductRows& a_;
+  const ProductRows& b_;
+  std::int64_t first_a_, row_blocks_;
+  std::vector<Int128> sums_;
+  std::vector<Halves> halves_;
+};
+
+}  // namespace
 
 void integer_products(const ProductPlan& plan, const ProductRows& a, std::int64_t first_a, std::int64_t rows, const ProductRows& b,
                       std::int64_t first_b, std::int64_t columns, std::int64_t k, std::vector<Int128>& sums) {
-  using kernels::product_columns;
-  using kernels::product_rows;
   sums.resize(static_cast<std::size_t>(rows * columns));
-  const kernels::ProductFunction product = plan.carrier == ProductCarrier::narrow ? plan.lanes->narrow : plan.lanes->wide;
-  const bool offset = plan.carrier == ProductCarrier::words;
-  // n_a n_b = (n_a + o)(n_b + o) - o (n_a + o) - o (n_b + o) + o^2, modulo 2^128
-  const UInt128 square = static_cast<UInt128>(k) << 102;
-  // Terms of a block of columns stay in the first cache while all rows pass.
-  constexpr std::int64_t terms = 512;
-  const std::int64_t words = kernels::words_of(plan.carrier);
-  std::vector<Int128> blocks(static_cast<std::size_t>((rows + product_rows - 1) / product_rows * product_rows * product_columns));
-  for (std::int64_t c = 0; c < columns; c += product_columns) {
-    std::fill(blocks.begin(), blocks.end(), Int128{0});
-    for (std::int64_t first = 0; first < k; first += terms) {
-      for (std::int64_t r = 0; r < rows; r += product_rows) {
-        product(a.group(first_a + r) + first * product_rows * words, b.group(first_b + c) + first * product_columns * words,
-                std::min(terms, k - first), &blocks[static_cast<std::size_t>(r * product_columns)]);
-      }
-    }
-    for (std::int64_t r = 0; r < rows; r += product_rows) {
-      const Int128* block = &blocks[static_cast<std::size_t>(r * product_columns)];
-      for (std::int64_t i = 0; i < std::min(product_rows, rows - r); ++i) {
-        const UInt128 sum_a = offset ? static_cast<UInt128>(a.row(first_a + r + i).sum) << 51 : 0;
-        for (std::int64_t j = 0; j < std::min(product_columns, columns - c); ++j) {
-          auto sum = static_cast<UInt128>(block[i * product_columns + j]);
-          if (offset) sum += square - sum_a - (static_cast<UInt128>(b.row(first_b + c + j).sum) << 51);
-          sums[static_cast<std::size_t>((r + i) * columns + c + j)] = static_cast<Int128>(sum);
-        }
+  constexpr std::int64_t groups = 8;
+  Strip strip(plan, a, first_a, rows, b);
+  for (std::int64_t c = 0; c < columns; c += groups * product_columns) {
+    const std::int64_t width = std::min(groups * product_columns, columns - c);
+    const std::vector<Int128>& blocks = strip(first_b + c, (width + product_columns - 1) / product_columns, k);
+    const std::int64_t padded_rows = (rows + product_rows - 1) / product_rows * product_rows;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t j = 0; j < width; j += product_columns) {
+        std::copy_n(&blocks[static_cast<std::size_t>((j / product_columns * padded_rows + r) * product_columns)],
+                    std::min(product_columns, width - j), &sums[static_cast<std::size_t>(r * columns + c + j)]);
       }
     }
   }

@@ -39,15 +39,20 @@ class ProductRows {
   struct Row {
     bool is_packed = false;  ///< false: infinities, NaN or exponents out of reach among its values; products need ExactSum
     int unit = 0;
-    formats::Int128 sum = 0;  ///< words: of n + 2^51
+    formats::UInt128 correction = 0;  ///< words, see correction()
     std::vector<Rest> rests;
   };
   [[nodiscard]] const Row& row(std::int64_t i) const { return rows_[static_cast<std::size_t>(i)]; }
+  /// Words: what row i adds to each of its sums, see integer_products; zero beyond the last row.
+  [[nodiscard]] formats::UInt128 correction(std::int64_t i) const {
+    return i < static_cast<std::int64_t>(rows_.size()) ? rows_[static_cast<std::size_t>(i)].correction : 0;
+  }
   /// The words of the group of rows (8 of either) that holds row i.
   [[nodiscard]] const std::uint64_t* group(std::int64_t i) const {
-    return words_.get() + i / lines_ * lines_ * k_ * kernels::words_of(plan_.carrier);
+    return words_.get() + i / lines_ * lines_ * terms_ * kernels::words_of(plan_.carrier);
   }
-  [[nodiscard]] std::int64_t lines() const { return lines_; }
+  /// Terms of a row in memory: of `words` an even number.
+  [[nodiscard]] std::int64_t terms() const { return terms_; }
   [[nodiscard]] bool empty() const { return rows_.empty(); }
   /// The part of a value that the integers hold.
   [[nodiscard]] static double held(double value, int unit);
@@ -58,11 +63,12 @@ class ProductRows {
   struct Free {
     void operator()(std::uint64_t* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
-  void put(std::int64_t row, std::int64_t term, std::int64_t n);
+  template <kernels::ProductCarrier carrier>
+  void put_all(std::int64_t row, std::span<const double> values);
 
   ProductPlan plan_;
   Side side_ = Side::a;
-  std::int64_t lines_ = 0, k_ = 0;
+  std::int64_t lines_ = 0, terms_ = 0;
   std::size_t capacity_ = 0;
   std::unique_ptr<std::uint64_t, Free> words_;
   std::vector<Row> rows_;

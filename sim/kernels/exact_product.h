@@ -16,23 +16,29 @@ constexpr std::int64_t product_columns = 8;  ///< rows of b (columns of the resu
 /// - `narrow`: binary64; |n_a| <= 2^i and |n_b| <= 2^j with i + j <= narrow_bits, so 256 products stay within 2^53.
 /// - `split`: n = h 2^22 + l, |l| <= 2^21, as two binary64; |n| < 2^44, so |h| <= 2^22, and 256 of h h', l l', h l' + l h' stay within
 /// 2^53.
-/// - `words`: n + 2^51 as an unsigned integer of 52 bits (AVX-512 IFMA); |n| < 2^51; 2048 low and high halves stay within 2^63.
+/// - `words`: n + 2^50 as an unsigned integer of 51 bits (AVX-512 IFMA); |n| < 2^50; terms go in pairs (below), an odd one with zeros.
 enum class ProductCarrier { narrow, split, words };
 constexpr int narrow_bits = 45;
 constexpr int split_bits = 44;
-constexpr int word_bits = 51;
+constexpr int word_bits = 50;
+constexpr std::int64_t word_offset = std::int64_t{1} << word_bits;
 
 /// Words that a term of one row takes.
 constexpr std::int64_t words_of(ProductCarrier carrier) { return carrier == ProductCarrier::split ? 2 : 1; }
 
 /// One instruction set's loops. `a` is [k][8] words and `b` [k][8] (`split`: [k][2][8] and [k][2][8], h before l), aligned to 64 bytes;
-/// 8 x 8 sums of k products are added to `sums`,
-/// those of `words` still with their offsets and modulo 2^128.
+/// 8 x 8 sums of k products are added to `sums`.
 using ProductFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, formats::Int128* sums);
+/// The same of `words`, with an even k: one product takes two terms (Winograd 1968, doi 10.1109/TC.1968.227420). Added are
+/// (a[0] + b[1])(a[1] + b[0]) = a[0] b[0] + a[1] b[1] + a[0] a[1] + b[0] b[1]; what belongs to a row alone is the caller's to take off.
+/// Their halves of 52 bits, the low one first, go to `halves`, [2][8][8], aligned to 64 bytes, which hold those of word_terms terms.
+using WordFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, std::uint64_t* halves);
+constexpr std::int64_t word_terms = 4096;  // 2048 halves below 2^52 stay below 2^63
 struct ProductLanes {
   std::string_view name;
-  ProductFunction narrow, wide;
-  ProductCarrier wide_carrier;
+  ProductFunction narrow, split;
+  WordFunction words;  ///< null: `split` is the wide carrier
+  [[nodiscard]] ProductCarrier wide_carrier() const { return words != nullptr ? ProductCarrier::words : ProductCarrier::split; }
 };
 
 /// Those that this machine runs, the fastest last.
