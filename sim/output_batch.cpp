@@ -8,11 +8,26 @@ namespace accsim::sim {
 OutputBatch::OutputBatch(bool signal_is_reference) : lanes_(kernels::batch_lanes()), signal_is_reference_(signal_is_reference) {}
 
 /// Magnitudes whose squares and products, to their last bits, are normal numbers far from the ends of binary64.
-bool OutputBatch::in_reach(const Numbers& numbers) const {
-  return std::all_of(numbers.values, numbers.values + count_, [](double x) {
-    const double magnitude = std::fabs(x);
-    return magnitude == 0 || (magnitude > 0x1p-400 && magnitude < 0x1p400);
-  });
+bool OutputBatch::in_reach(const Numbers& numbers) const { return lanes_->in_reach(numbers.values, count_); }
+
+void OutputBatch::add(const kernels::RoundedRow& row, std::int64_t first, std::int64_t n, ErrorSums& sums) {
+  max_ulp_ = std::max(max_ulp_, row.max_ulp);  // before a flush that takes it along
+  for (std::int64_t end = first + n; first < end;) {
+    const std::int64_t part = std::min(end - first, kernels::batch_size - count_);
+    const auto put = [&](const double* from, Numbers& to) { std::copy_n(from + first, part, to.values + count_); };
+    put(row.error, error_);
+    put(row.reference, reference_);
+    put(row.y, y_);
+    if (!signal_is_reference_) {
+      put(row.signal, signal_);
+      put(row.quantization_noise, quantization_noise_);
+      put(row.total_noise, total_noise_);
+    }
+    for (std::int64_t i = first; i < first + part; ++i) max_abs_ = std::max(max_abs_, std::fabs(row.error[i]));
+    count_ += part;
+    first += part;
+    if (count_ == kernels::batch_size) flush(sums);
+  }
 }
 
 void OutputBatch::add_sum(const Numbers& numbers, ExactSum& sum) {

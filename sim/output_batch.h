@@ -13,6 +13,8 @@ namespace accsim::sim {
 class OutputBatch {
  public:
   explicit OutputBatch(bool signal_is_reference);
+  /// Null: outputs are not batched.
+  [[nodiscard]] const kernels::BatchLanes* lanes() const { return lanes_; }
   void add(const RoundedOutput& output, ErrorSums& sums) {
     if (lanes_ == nullptr) return sums.add(output);
     error_[count_] = output.error;
@@ -27,6 +29,8 @@ class OutputBatch {
     max_ulp_ = std::max(max_ulp_, std::fabs(output.ulps));
     if (++count_ == kernels::batch_size) flush(sums);
   }
+  /// Adds outputs first..first+n of a row.
+  void add(const kernels::RoundedRow& row, std::int64_t first, std::int64_t n, ErrorSums& sums);
   /// Adds what is collected.
   void flush(ErrorSums& sums);
 

@@ -132,7 +132,8 @@ TileStatistics::TileStatistics(const Datapath& datapath, const LayerProblem& pro
       scales_(a, b),
       last_level_(datapath.last_level().rounded_format(), datapath.last_level().rounding),
       has_sums_(!plan.exact && plan.seen.lanes != nullptr),
-      may_be_fast_(has_sums_ && problem.bias == nullptr && std::abs(datapath.output.shift) <= 64) {
+      may_be_fast_(has_sums_ && problem.bias == nullptr && std::abs(datapath.output.shift) <= 64),
+      may_be_lanes_(may_be_fast_ && !datapath.output.format && datapath.output.shift == 0) {
   if (datapath.output.format && datapath.output.rounding.mode != formats::Rounding::sr)
     output_.emplace(*datapath.output.format, datapath.output.rounding);
 }
@@ -151,24 +152,82 @@ void TileStatistics::add(const ExecutedTile& tile, LayerPart& part, LayerResult&
                        plan_.k, part.traced_sums);
     }
   }
+  const bool on_lanes = may_be_lanes_ && !tile.executed->numbers.empty();
+  const bool traced = plan_.needs_traced && plan_.traced.lanes != nullptr;
+  RowRounder rounder(on_lanes ? part.batch.lanes() : nullptr, tile.columns, plan_.needs_traced);
+  if (on_lanes) {
+    if (part.inverse_spacings.empty()) part.inverse_spacings.assign(2048, std::numeric_limits<double>::quiet_NaN());
+    for (std::int64_t c = 0; c < tile.columns; ++c)
+      rounder.set_integers(c, tile.b->seen_integers.row(tile.first_b + c),
+                           traced ? &tile.b->traced_integers.row(tile.first_b + c) : nullptr);
+  }
   std::vector<Scale> scales(static_cast<std::size_t>(tile.columns));
   for (std::int64_t r = 0; r < tile.rows; ++r) {
     const double scale_a = tile.a->dataset_scale[static_cast<std::size_t>(tile.first_a + r)];
+    if (scales.front().dataset_a != scale_a) set_scales(tile, scale_a, scales, on_lanes ? &rounder : nullptr);
+    const char* done = nullptr;
+    if (on_lanes) {
+      const std::size_t at = static_cast<std::size_t>(r * tile.columns);
+      const kernels::RoundedRow& row =
+          rounder.round(&tile.executed->numbers[at], &part.sums[at], tile.a->seen_integers.row(tile.first_a + r),
+                        traced ? &part.traced_sums[at] : nullptr, traced ? &tile.a->traced_integers.row(tile.first_a + r) : nullptr,
+                        part.inverse_spacings);
+      rounded_outputs(tile, r, row, part, result);
+      done = row.done;
+    }
     for (std::int64_t c = 0; c < tile.columns; ++c) {
-      Scale& scale = scales[static_cast<std::size_t>(c)];
-      if (scale.dataset_a != scale_a) {
-        const double scale_b = tile.b->dataset_scale[static_cast<std::size_t>(tile.first_b + c)];
-        scale.dataset_a = scale_a;
-        scale.exact = scales_.real(scale_a, scale_b);
-        scale.real = factor_of(scale.exact);
-        scale.dataset = factor_of(OutputScales::dataset(scale_a, scale_b));
-        scale.is_fast = scale.real.significand != 0 && scale.dataset.significand != 0;
-      }
+      if (done != nullptr && done[c] != 0) continue;
+      const Scale& scale = scales[static_cast<std::size_t>(c)];
       if (!may_be_fast_ || !scale.is_fast || !fast_output(tile, r, c, scale, part, result))
         slow_output(tile, r, c, scale.exact, part, result);
     }
   }
   part.batch.flush(part.errors);
+}
+
+/// The scales of all columns for rows of one scale; neighbours mostly share theirs.
+void TileStatistics::set_scales(const ExecutedTile& tile, double scale_a, std::vector<Scale>& scales, RowRounder* rounder) const {
+  const auto scale_b = [&](std::int64_t c) { return tile.b->dataset_scale[static_cast<std::size_t>(tile.first_b + c)]; };
+  for (std::int64_t c = 0; c < tile.columns; ++c) {
+    Scale& scale = scales[static_cast<std::size_t>(c)];
+    if (c > 0 && scale_b(c) == scale_b(c - 1)) {
+      scale = scales[static_cast<std::size_t>(c) - 1];
+      if (rounder != nullptr) rounder->copy_scales(c - 1, c);
+      continue;
+    }
+    const Exact dataset = OutputScales::dataset(scale_a, scale_b(c));
+    scale.dataset_a = scale_a;
+    scale.exact = scales_.real(scale_a, scale_b(c));
+    scale.real = factor_of(scale.exact);
+    scale.dataset = factor_of(dataset);
+    scale.is_fast = scale.real.significand != 0 && scale.dataset.significand != 0;
+    if (rounder != nullptr) rounder->set_scales(c, scale.exact, dataset);
+  }
+}
+
+/// What lanes have done of a row goes where it belongs.
+void TileStatistics::rounded_outputs(const ExecutedTile& tile, std::int64_t r, const kernels::RoundedRow& row, LayerPart& part,
+                                     LayerResult& result) const {
+  const auto at = static_cast<std::size_t>(r * tile.columns);
+  part.max_abs_output = std::max(part.max_abs_output, row.max_abs_output);
+  part.events[Event::outputs_inexact] += row.inexact;
+  const bool keeps = !result.reference.empty() || !result.output.empty();
+  for (std::int64_t c = 0; c < tile.columns;) {
+    const char* const whole = row.done;
+    const char* const end_of_row = whole + tile.columns;
+    const std::int64_t first = std::find(whole + c, end_of_row, char{1}) - whole;
+    c = std::find(whole + first, end_of_row, char{0}) - whole;
+    if (c > first) part.batch.add(row, first, c - first, part.errors);
+    for (std::int64_t i = first; i < c; ++i) {
+      const std::size_t output = at + static_cast<std::size_t>(i);
+      if (tile.executed->overflowed[output] != 0) {
+        const int unit = tile.a->seen_integers.row(tile.first_a + r).unit + tile.b->seen_integers.row(tile.first_b + i).unit;
+        count_overflow(exact(part.sums[output], unit), part);
+      }
+      if (keeps)
+        keep(result, static_cast<std::size_t>(tile.output_index[output]), tile.executed->output(output), row.y[i], row.reference[i]);
+    }
+  }
 }
 
 /// Where the exact sum is an integer in some unit that y shares: everything on machine integers. False: nothing was done.
@@ -281,7 +340,13 @@ int TileStatistics::spacing(int binade, LayerPart& part) const {
   const auto compute = [&](const Exact& x) { return spacing_exponent(datapath_.result_format(), x); };
   if (part.spacings.empty()) part.spacings.assign(2 * binades + 1, unknown);
   int& spacing = part.spacings[static_cast<std::size_t>(binade + binades)];
-  if (spacing == unknown) spacing = binade == binades ? compute(Exact::zero()) : compute(exact(1, binade));
+  if (spacing == unknown) {
+    spacing = binade == binades ? compute(Exact::zero()) : compute(exact(1, binade));
+    const int field = binade == binades ? 0 : binade + 1023;  // of a binary64 in the binade
+    if (std::abs(spacing) <= 400 && field >= 0 && field < static_cast<int>(part.inverse_spacings.size()) &&
+        (field > 0 || binade == binades))
+      part.inverse_spacings[static_cast<std::size_t>(field)] = power_of_two(-spacing);
+  }
   return spacing;
 }
 

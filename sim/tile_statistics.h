@@ -8,6 +8,7 @@
 #include "sim/error_sums.h"
 #include "sim/integer_bounds.h"
 #include "sim/output_batch.h"
+#include "sim/row_rounder.h"
 #include "sim/simulate.h"
 #include "sim/tile_pack.h"
 
@@ -27,6 +28,7 @@ struct LayerPart {
   std::int64_t saved_cycles = 0;
   double simulate_seconds = 0, reference_seconds = 0;
   std::vector<int> spacings;                       ///< of the result's format by binade, as they are asked for
+  std::vector<double> inverse_spacings;            ///< the same for RowRounder
   std::vector<formats::Int128> sums, traced_sums;  ///< of the tile at hand, kept for their memory
 };
 
@@ -69,10 +71,13 @@ class TileStatistics {
  private:
   struct Scale;
 
+  void set_scales(const ExecutedTile& tile, double scale_a, std::vector<Scale>& scales, RowRounder* rounder) const;
   void slow_output(const ExecutedTile& tile, std::int64_t r, std::int64_t c, const formats::Exact& scale, LayerPart& part,
                    LayerResult& result) const;
   bool fast_output(const ExecutedTile& tile, std::int64_t r, std::int64_t c, const Scale& scale, LayerPart& part,
                    LayerResult& result) const;
+  void rounded_outputs(const ExecutedTile& tile, std::int64_t r, const kernels::RoundedRow& row, LayerPart& part,
+                       LayerResult& result) const;
   void count_overflow(const formats::Exact& register_sum, LayerPart& part) const;
   [[nodiscard]] formats::Exact dot(const ExecutedTile& tile, std::int64_t r, std::int64_t c, bool traced, const LayerPart& part) const;
   [[nodiscard]] int spacing(int binade, LayerPart& part) const;
@@ -88,6 +93,7 @@ class TileStatistics {
   std::optional<formats::Rounder> output_;  ///< the last conversion, where it does not depend on random bits
   bool has_sums_;                           ///< the integers' sums are made
   bool may_be_fast_;                        ///< and an output may be made of them alone
+  bool may_be_lanes_;                       ///< and the lanes of RowRounder may do whole rows
 };
 
 /// The exact dot product of two rows.

@@ -44,6 +44,16 @@ inline int parts(double* batch, double* parts) {
   }
 }
 
+inline bool in_reach(const double* numbers, std::int64_t n) {
+  std::int64_t beyond = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double magnitude = numbers[i] < 0 ? -numbers[i] : numbers[i];
+    const bool reached = magnitude == 0 || (magnitude > 0x1p-400 && magnitude < 0x1p400);
+    beyond += reached ? 0 : 1;
+  }
+  return beyond == 0;
+}
+
 inline void products(const double* a, const double* b, double* high, double* low) {
   for (std::int64_t i = 0; i < batch_size; ++i) {
     high[i] = a[i] * b[i];

@@ -17,6 +17,30 @@ bool same(const ErrorSums& x, const ErrorSums& y) {
   return x.sqnr_db() == y.sqnr_db() && x.total_sndr_db() == y.total_sndr_db();
 }
 
+/// The same outputs as lanes give those of a row.
+class Row {
+ public:
+  void add(const RoundedOutput& output) {
+    const double of_output[] = {output.error,  output.reference,          output.comparable_y,
+                                output.signal, output.quantization_noise, output.total_noise};
+    for (std::size_t i = 0; i < 6; ++i) numbers_[i].push_back(of_output[i]);
+    max_ulp_ = std::max(max_ulp_, std::fabs(output.ulps));
+  }
+  [[nodiscard]] kernels::RoundedRow row() {
+    return {.error = numbers_[0].data(),
+            .reference = numbers_[1].data(),
+            .y = numbers_[2].data(),
+            .signal = numbers_[3].data(),
+            .quantization_noise = numbers_[4].data(),
+            .total_noise = numbers_[5].data(),
+            .max_ulp = max_ulp_};
+  }
+
+ private:
+  std::vector<double> numbers_[6];
+  double max_ulp_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("batches give the statistics of adding every output, whatever the exponents and the count") {
@@ -32,6 +56,7 @@ TEST_CASE("batches give the statistics of adding every output, whatever the expo
         ErrorSums each(signal_is_reference);
         ErrorSums together(signal_is_reference);
         OutputBatch batch(signal_is_reference);
+        Row row;
         for (int i = 0; i < count; ++i) {
           RoundedOutput output{.y = number(spread), .comparable_y = 0, .reference = number(spread), .signal = number(spread)};
           output.comparable_y = output.y;
@@ -41,11 +66,19 @@ TEST_CASE("batches give the statistics of adding every output, whatever the expo
           output.total_noise = number(spread);
           each.add(output);
           batch.add(output, together);
+          row.add(output);
         }
         batch.flush(together);
         CAPTURE(spread);
         CAPTURE(count);
         CHECK(same(each, together));
+        if (batch.lanes() == nullptr) continue;
+        ErrorSums by_row(signal_is_reference);
+        OutputBatch row_batch(signal_is_reference);
+        row_batch.add(row.row(), 0, count / 3, by_row);
+        row_batch.add(row.row(), count / 3, count - count / 3, by_row);
+        row_batch.flush(by_row);
+        CHECK(same(each, by_row));
       }
     }
   }
