@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/cycle_check.h"
+#include "cli/unit_wave.h"
 #include "cli/vector_file.h"
 #include "formats/error.h"
 #include "formats/round.h"
@@ -142,8 +143,8 @@ class Check {
     if (o_.reset_rng == "seq" && starts_sequence(row)) models_->reset_generators();
     std::vector<Code> a;
     std::vector<Code> b;
-    for (const std::string& text : r.a) a.push_back(code("a" + std::to_string(a.size()), text, model.a_format()));
-    for (const std::string& text : r.b) b.push_back(code("b" + std::to_string(b.size()), text, model.b_format()));
+    for (const std::string& text : r.a) a.push_back(code(operand_name('a', a.size(), r.a.size()), text, model.a_format()));
+    for (const std::string& text : r.b) b.push_back(code(operand_name('b', b.size(), r.b.size()), text, model.b_format()));
     if (!r.op.empty() && r.op != "add" && r.op != "sub") throw InputError("column op", "\"" + r.op + "\"", "add, sub");
     const std::vector<Code> a_scales = scales('a', r.a_scales, model.a_blocks(), a.size());
     const std::vector<Code> b_scales = scales('b', r.b_scales, model.b_blocks(), b.size());
