@@ -10,7 +10,9 @@ namespace {
 class FloatKernel final : public Executor {
  public:
   FloatKernel(Isa isa, std::string_view name, std::string_view meaning, const FloatLanes& lanes32, const FloatLanes& lanes64)
-      : name_(name), meaning_(meaning), set_{lanes32, lanes64, {.fma = isa != Isa::baseline, .native = isa == Isa::avx512}} {}
+      : name_(name),
+        meaning_(meaning),
+        set_{lanes32, lanes64, {.fma = isa != Isa::baseline, .flush = isa != Isa::baseline, .native = isa != Isa::baseline}} {}
 
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::string_view meaning() const override { return meaning_; }

@@ -1,15 +1,10 @@
 // The float kernels' fast loops: sequential levels, several rows at once, only the events that can happen. Included by lane units only.
 #pragma once
 
-#include "sim/kernels/kernel_float_random.h"
+#include "sim/kernels/kernel_float_flushed.h"
+#include "sim/kernels/kernel_float_native.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
-
-#if defined(__AVX512F__)
-constexpr int fast_rows = 4;
-#else
-constexpr int fast_rows = 2;
-#endif
 
 template <class T, FloatFast fast, int vectors>
 class FastLoop {
@@ -292,6 +287,7 @@ void run_fast(const FloatPlan& plan, FloatFast fast, FloatBlock& block) {
     case FloatFast::truncated: return run_fast_as<T, FloatFast::truncated>(plan, block);
     case FloatFast::saturated: return run_fast_as<T, FloatFast::saturated>(plan, block);
     case FloatFast::saturated_odd: return run_fast_as<T, FloatFast::saturated_odd>(plan, block);
+    case FloatFast::flushed: return run_flushed<T>(plan, block);
     case FloatFast::nearest: return run_fast_as<T, FloatFast::nearest>(plan, block);
     case FloatFast::nearest_normal: return run_fast_as<T, FloatFast::nearest_normal>(plan, block);
     case FloatFast::stochastic: return run_fast_as<T, FloatFast::stochastic>(plan, block);
@@ -299,6 +295,9 @@ void run_fast(const FloatPlan& plan, FloatFast fast, FloatBlock& block) {
     case FloatFast::native:
 #if defined(__AVX512F__)
       run_fast_as<T, FloatFast::native>(plan, block);
+#elif defined(__AVX2__)
+      if (block.vectors == 1) NativeLoop<T, 1>::run(plan, block);
+      else NativeLoop<T, 2>::run(plan, block);
 #endif
       return;
   }

@@ -7,7 +7,11 @@
 #include <type_traits>
 
 #if defined(__x86_64__)
+// GCC 12 warns of its own undefined pass-through operands (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #else
 #include <cfenv>
 #endif
@@ -25,6 +29,13 @@ constexpr int vector_bytes = 64;
 constexpr int vector_bytes = 32;
 #else
 constexpr int vector_bytes = 16;
+#endif
+
+/// Rows of a block of the fast loops.
+#if defined(__AVX512F__)
+constexpr int fast_rows = 4;
+#else
+constexpr int fast_rows = 2;
 #endif
 
 template <class T>
@@ -112,6 +123,10 @@ struct Ops {
     if constexpr (is_float) return _mm512_cmp_ps_mask(__m512(a), __m512(b), _CMP_NEQ_UQ);
     else return _mm512_cmp_pd_mask(__m512d(a), __m512d(b), _CMP_NEQ_UQ);
   }
+  static ACCSIM_INLINE Mask equal(Real a, Real b) {  // as numbers
+    if constexpr (is_float) return _mm512_cmp_ps_mask(__m512(a), __m512(b), _CMP_EQ_OQ);
+    else return _mm512_cmp_pd_mask(__m512d(a), __m512d(b), _CMP_EQ_OQ);
+  }
   static ACCSIM_INLINE Mask none() { return 0; }
   static ACCSIM_INLINE bool any(Mask m) { return m != 0; }
   static ACCSIM_INLINE Mask both(Mask a, Mask b) { return static_cast<Mask>(a & b); }
@@ -196,6 +211,11 @@ struct Ops {
     const Real odd = to_odd(lower, fma<up>(a, b, c), fma<zero>(a, b, c));
     return zero_down ? real(select(nonzero(bits(odd), set(~sign)), bits(odd), bits(lower))) : odd;
   }
+  /// a * b + c rounded once as the host rounds.
+  static ACCSIM_INLINE Real fused(Real a, Real b, Real c) {
+    if constexpr (is_float) return Real(_mm512_fmadd_ps(__m512(a), __m512(b), __m512(c)));
+    else return Real(_mm512_fmadd_pd(__m512d(a), __m512d(b), __m512d(c)));
+  }
   static ACCSIM_INLINE Real exact_product(Real a, Real b) { return multiply<zero>(a, b); }
 
   // For the fast loops.
@@ -231,6 +251,7 @@ struct Ops {
   static ACCSIM_INLINE Mask lt(Int a, Int b) { return Mask(a < b); }
   static ACCSIM_INLINE Mask ge(Int a, Int b) { return Mask(a >= b); }
   static ACCSIM_INLINE Mask differ(Real a, Real b) { return Mask(a != b); }
+  static ACCSIM_INLINE Mask equal(Real a, Real b) { return Mask(a == b); }
   static ACCSIM_INLINE Mask none() { return Mask{}; }
   static ACCSIM_INLINE bool any(Mask m) {
 #if defined(__AVX2__)
@@ -301,6 +322,15 @@ struct Ops {
       return zero_of(to_odd(lower, Real(_mm256_fnmsub_pd(__m256d(a), __m256d(b), __m256d(c)))), lower, zero_down);
     }
   }
+  static ACCSIM_INLINE Real fused(Real a, Real b, Real c) {
+    if constexpr (sizeof(T) == 4) return Real(_mm256_fmadd_ps(__m256(a), __m256(b), __m256(c)));
+    else return Real(_mm256_fmadd_pd(__m256d(a), __m256d(b), __m256d(c)));
+  }
+  /// -(a * b + c)
+  static ACCSIM_INLINE Real minus_fused(Real a, Real b, Real c) {
+    if constexpr (sizeof(T) == 4) return Real(_mm256_fnmsub_ps(__m256(a), __m256(b), __m256(c)));
+    else return Real(_mm256_fnmsub_pd(__m256d(a), __m256d(b), __m256d(c)));
+  }
 #else
   static constexpr bool has_fma = false;
   /// a * b has no more bits than the lane, but may reach below its subnormals, where the set last bit stands for the rest.
@@ -327,14 +357,14 @@ std::int64_t total(const typename Ops<T>::Int& counter) {
   return sum;
 }
 
-/// The host's rounding while lanes run: toward minus infinity, or toward zero; subnormals kept; restored at the end.
+/// The host's rounding while lanes run; subnormals kept unless flushed; restored at the end.
 class HostRounding {
  public:
-  enum class Way { down, zero, nearest };
+  enum class Way { down, zero, zero_flushing, nearest };
   explicit HostRounding(Way way) {
 #if defined(__x86_64__)
     saved_ = _mm_getcsr();
-    _mm_setcsr(0x1F80U | (way == Way::down ? 0x2000U : way == Way::zero ? 0x6000U : 0U));
+    _mm_setcsr(0x1F80U | (way == Way::down ? 0x2000U : way == Way::zero ? 0x6000U : way == Way::zero_flushing ? 0xE000U : 0U));
 #else
     saved_ = std::fegetround();
     std::fesetround(way == Way::down ? FE_DOWNWARD : way == Way::zero ? FE_TOWARDZERO : FE_TONEAREST);

@@ -63,6 +63,7 @@ enum class FloatFast {
   truncated,       ///< products and sums truncated and flushed; sums exact in the lane below the bound; signs of zeros are not kept
   saturated,       ///< the same, but sums may saturate, and bits beyond the lane are those of addends that change nothing
   saturated_odd,   ///< the same with sums rounded to odd, whatever is beyond the lane
+  flushed,         ///< as `truncated`, and the host flushes: the lanes' smallest normal is the format's, of products in their own unit
   nearest,         ///< exact products, nearest even; what is tiny may be inexact, and the lane's smallest normal is the format's
   nearest_normal,  ///< the same, nothing tiny is inexact
   stochastic,
@@ -79,7 +80,9 @@ struct FloatPlan {
   int initial_level = 0;  ///< where C enters
   FloatFast fast = FloatFast::none;
   std::uint64_t fast_bound = 0;                 ///< a larger partial sum voids a fast run
-  FloatFast fast_saturating = FloatFast::none;  ///< what runs where FloatFast::truncated proves void; has no bound
+  FloatFast fast_saturating = FloatFast::none;  ///< FloatFast::flushed: that loop itself, which clamps; what runs where
+                                                ///< FloatFast::truncated proves void; has no bound
+  double addend_power = 1;                      ///< FloatFast::flushed: the unit of sums over that of products
   bool products_fit = false;                    ///< exact products are values of the lane
 };
 

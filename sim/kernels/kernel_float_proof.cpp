@@ -34,14 +34,18 @@ struct Interval {
 
 int top_of(const NarrowExact& x) { return log2_floor(x); }
 
+enum class Loops { general, native, flushed };
+
 class Prover {
  public:
-  Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means, bool native)
-      : datapath_(d), facts_(facts), lane_(lane), has_fma_(means.fma), native_(native) {}
+  Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means, Loops loops)
+      : datapath_(d), facts_(facts), lane_(lane), has_fma_(means.fma), native_(loops == Loops::native), flushed_(loops == Loops::flushed) {}
 
   FloatProof prove() {
     proof_.lane = lane_;
     if (!shape()) return std::move(proof_);
+    if (flushed_ && !truncates_and_flushes()) refuse("no loop for it");
+    if (!proof_.refusal.empty()) return std::move(proof_);
     Range addends = products();
     for (std::size_t i = 0; i < datapath_.levels.size() && proof_.refusal.empty(); ++i) addends = level(i, addends);
     if (proof_.refusal.empty()) choose_scales();
@@ -123,6 +127,7 @@ class Prover {
     const OperandFacts& b = facts_.b;
     Range p;
     if (a.precision > 0 && b.precision > 0) p = {.lattice = a.lowest + b.lowest, .top = a.highest + b.highest + 1};
+    products_ = p;
     scale_.at_most(lane_.emax - 1 - p.top);
     const bool tree_first = datapath_.levels.front().kind == LevelKind::tree;
     if (datapath_.product.format) {
@@ -206,7 +211,22 @@ class Prover {
       refuse("magnitudes or formats do not fit the lane together");
       return;
     }
-    const int scale = std::clamp(0, scale_.low, scale_.high);
+    int scale = std::clamp(0, scale_.low, scale_.high);  // of products
+    if (flushed_) {
+      const int of_sums = lane_.emin - top_of(limits(datapath_.levels.front().rounded_format()).min_normal);
+      Interval of_products;  // within reach of the sums; nothing that the host flushes is kept, or even inexact
+      of_products.at_most(lane_.emax - 1 - products_.top);
+      of_products.at_most(of_sums - lane_.emin);
+      of_products.at_least(of_sums + lane_.emin);
+      of_products.at_least(lane_.emin - top_of(limits(*datapath_.product.format).min_normal));
+      if (lane_.emin - products_.lattice <= of_products.high) of_products.at_least(lane_.emin - products_.lattice);
+      if (of_sums > scale_.high || of_products.low > of_products.high) {
+        refuse("magnitudes do not fit above the lane's smallest normal");
+        return;
+      }
+      scale = std::clamp(0, of_products.low, of_products.high);
+      proof_.sums_over_products = of_sums - scale;
+    }
     const auto allowed = [&](const OperandFacts& f) {
       Interval i;
       if (f.precision == 0) return i;
@@ -240,13 +260,33 @@ class Prover {
     plan.rounded_product = datapath_.product.format.has_value();
     plan.fused = !plan.rounded_product && has_fma_;
     if (!plan.rounded_product && !has_fma_) plan.fused = true;  // the product is exact, and the loop may multiply where it adds
-    if (datapath_.product.format) plan.product = lane_rounding(*datapath_.product.format, datapath_.product.rounding);
+    if (datapath_.product.format) {
+      unit_ = proof_.scale_a + proof_.scale_b;
+      plan.product = lane_rounding(*datapath_.product.format, datapath_.product.rounding);
+    }
+    unit_ = proof_.scale();
     plan.levels = static_cast<int>(datapath_.levels.size());
     plan.initial_level = static_cast<int>(datapath_.accumulator_level_index());
     std::int64_t addends = facts_.k;
     for (int i = 0; i < plan.levels; ++i) addends = fill_level(i, addends);
     proof_.scratch_slots += plan.levels;
     choose_fast();
+  }
+
+  /// Products and sums, all in sequence, are truncated and flushed.
+  [[nodiscard]] bool truncates_and_flushes() {
+    const auto holds = [](const Format& format, const RoundingSpec& spec) {
+      return spec.mode == Rounding::rz && underflow_of(spec, format) == Underflow::flush;
+    };
+    const auto& product = datapath_.product;
+    const bool all = product.format && holds(*product.format, product.rounding) &&
+                     std::all_of(datapath_.levels.begin(), datapath_.levels.end(),
+                                 [&](const Level& l) { return l.kind == LevelKind::sequential && holds(l.rounded_format(), l.rounding); });
+    if (!flushed_ || !all) return all;
+    const auto least = [](const Level& l) { return limits(l.rounded_format()).min_normal; };
+    return !facts_.has_accumulator && std::all_of(datapath_.levels.begin(), datapath_.levels.end(), [&](const Level& l) {
+      return compare_magnitude(least(l), least(datapath_.levels.front())) == 0;
+    });
   }
 
   /// The fast loop, where all roundings are of one kind that has one.
@@ -263,19 +303,22 @@ class Prover {
     const auto& product = datapath_.product;
     if (native_) {
       if (!product.format && !tiny_inexact_) plan.fast = FloatFast::native;
-    } else if (product.format && product.rounding.mode == Rounding::rz &&
-               underflow_of(product.rounding, *product.format) == Underflow::flush && all_round(Rounding::rz) &&
-               all_underflow(Underflow::flush)) {
-      plan.fast = FloatFast::truncated;
+    } else if (truncates_and_flushes()) {
+      plan.fast = flushed_ ? FloatFast::flushed : FloatFast::truncated;
+      plan.addend_power = std::ldexp(1.0, proof_.sums_over_products);
       plan.products_fit =
-          facts_.a.precision + facts_.b.precision <= lane_.precision && facts_.a.lowest + facts_.b.lowest + proof_.scale() >= lane_.lsb;
+          facts_.a.precision + facts_.b.precision <= lane_.precision && (flushed_ || products_.lattice + proof_.scale() >= lane_.lsb);
       const int lattice = *std::min_element(lattices_.begin(), lattices_.end());
       NarrowExact inexact;  // sums below are multiples of 2^lattice of at most the lane's precision
       inexact.significand = 1;
       inexact.exponent = lattice + lane_.precision;
       plan.fast_bound = std::min(plan.fast_bound, lane_bits(inexact) - 1);
-      if (lattice + proof_.scale() < lane_.lsb) plan.fast = FloatFast::none;
+      if (flushed_ ? lattice + lane_.precision + proof_.scale() <= lane_.emin : lattice + proof_.scale() < lane_.lsb) {
+        plan.fast = FloatFast::none;
+        if (flushed_) refuse("sums are not exact in the lane");
+      }
       plan.fast_saturating = saturating();
+      if (flushed_) plan.fast_saturating = plan.fast_saturating == FloatFast::saturated ? FloatFast::flushed : FloatFast::none;
     } else if (!product.format && (all_underflow(Underflow::gradual) || !tiny_inexact_)) {
       if (all_round(Rounding::rne)) plan.fast = tiny_inexact_ ? FloatFast::nearest : FloatFast::nearest_normal;
       const auto added = [](const Level& l) {
@@ -348,16 +391,16 @@ class Prover {
   [[nodiscard]] std::uint64_t lane_bits(const NarrowExact& x) const {
     if (lane_.binary64) {
       if (x.nan) return 0x7FF8000000000000ULL;
-      if (x.is_nonzero_finite() && log2_floor(x) + proof_.scale() > lane_.emax) return 0x7FEFFFFFFFFFFFFFULL | sign_bit(x);
-      if (x.is_nonzero_finite() && x.exponent + proof_.scale() < lane_.lsb) return sign_bit(x);
+      if (x.is_nonzero_finite() && log2_floor(x) + unit_ > lane_.emax) return 0x7FEFFFFFFFFFFFFFULL | sign_bit(x);
+      if (x.is_nonzero_finite() && x.exponent + unit_ < lane_.lsb) return sign_bit(x);
       return std::bit_cast<std::uint64_t>(value(x));
     }
     if (x.nan) return 0x7FC00000U;
-    if (x.is_nonzero_finite() && log2_floor(x) + proof_.scale() > lane_.emax) return 0x7F7FFFFFU | sign_bit(x);
-    if (x.is_nonzero_finite() && x.exponent + proof_.scale() < lane_.lsb) return sign_bit(x);
+    if (x.is_nonzero_finite() && log2_floor(x) + unit_ > lane_.emax) return 0x7F7FFFFFU | sign_bit(x);
+    if (x.is_nonzero_finite() && x.exponent + unit_ < lane_.lsb) return sign_bit(x);
     return std::bit_cast<std::uint32_t>(static_cast<float>(value(x)));
   }
-  [[nodiscard]] double value(const NarrowExact& x) const { return to_double(scaled(x, proof_.scale())); }
+  [[nodiscard]] double value(const NarrowExact& x) const { return to_double(scaled(x, unit_)); }
   [[nodiscard]] std::uint64_t sign_bit(const NarrowExact& x) const { return x.negative ? (lane_.binary64 ? 1ULL << 63 : 1ULL << 31) : 0; }
 
   [[nodiscard]] FloatRounding lane_rounding(const Format& format, const RoundingSpec& spec) const {
@@ -413,25 +456,33 @@ class Prover {
   const Datapath& datapath_;
   const LayerFacts& facts_;
   const LaneType& lane_;
-  const bool has_fma_, native_;
+  const bool has_fma_, native_, flushed_;
   std::vector<Range> addends_, sums_;  ///< of each level
   std::vector<int> lattices_;          ///< of each level's exact sums
   bool tiny_inexact_ = false;          ///< a sum below some level's smallest normal may be inexact
   FloatProof proof_;
   Interval scale_;
+  Range products_;  ///< exact ones
+  int unit_ = 0;    ///< lane values are values * 2^unit_
 };
 
 }  // namespace
 
 FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means) {
-  return Prover(datapath, facts, lane, means, false).prove();
+  return Prover(datapath, facts, lane, means, Loops::general).prove();
 }
 
 FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means) {
-  FloatProof proof = Prover(datapath, facts, binary32_lanes, means, true).prove();
+  FloatProof proof = Prover(datapath, facts, binary32_lanes, means, Loops::native).prove();
   if (!proof.refusal.empty()) return proof;
   if (!means.native || !means.fma || proof.plan.fast != FloatFast::native) proof.refusal = "no loop for it";
   return proof;
+}
+
+FloatProof prove_flushed_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means) {
+  FloatProof proof;
+  if (!means.flush) proof.refusal = "the host does not flush";
+  return proof.refusal.empty() ? Prover(datapath, facts, lane, means, Loops::flushed).prove() : proof;
 }
 
 }  // namespace accsim::sim::kernels

@@ -55,8 +55,8 @@ class TileRun {
     if (native_) {
       run_fast(*native_);
     } else if (may_run_fast()) {
-      exact_sums_ = general_->proof().plan.fast == FloatFast::truncated;
-      run_fast(*general_);
+      exact_sums_ = truncates();
+      run_fast(flushed_ ? *flushed_ : *general_);
     } else {
       run_general(0, general_->groups().size(), 0, tile_.rows);
     }
@@ -91,6 +91,11 @@ class TileRun {
     if (!proof.refusal.empty()) proof = prove_float(datapath_, facts_, binary64_lanes, set_.means);
     if (!proof.refusal.empty()) return false;
     const bool wide = proof.lane.binary64;
+    if (proof.plan.fast == FloatFast::truncated) {
+      FloatProof flushed = prove_flushed_float(datapath_, facts_, proof.lane, set_.means);
+      if (flushed.refusal.empty())
+        flushed_.emplace(std::move(flushed), wide ? set_.lanes64 : set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
+    }
     general_.emplace(std::move(proof), wide ? set_.lanes64 : set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
     if (!wide) return true;
     FloatProof native = prove_native_float(datapath_, facts_, set_.means);
@@ -140,7 +145,7 @@ class TileRun {
       brief += a.brief[k] * b.brief[k];
     }
     const FloatPlan& plan = general_->proof().plan;
-    if (plan.fast != FloatFast::truncated) return;
+    if (!truncates()) return;
     mark_overflows(a, b);
     if (plan.products_fit) return;
     few_brief_ = brief <= tile_.rows * tile_.columns * tile_.k / 128;
@@ -205,52 +210,74 @@ class TileRun {
     }
   }
 
+  /// The fast loops leave products' events to the tile.
+  [[nodiscard]] bool truncates() const { return general_->proof().plan.fast == FloatFast::truncated; }
+
   [[nodiscard]] bool may_run_fast() const {
     const FloatPlan& plan = general_->proof().plan;
     if (plan.fast == FloatFast::none) return false;
-    if (plan.fast != FloatFast::truncated) return true;
+    if (!truncates()) return true;
     return few_overflows_ && (plan.products_fit || few_brief_);
   }
 
   /// Fast blocks; one that proves void afterwards is done again by the loop that lets sums saturate, and so are those after it, or by the
   /// general one; zeros whose sign is not known, which come as NaN, are the general loop's too.
-  void run_fast(LaneTile& lanes) {
-    const FloatPlan& plan = lanes.proof().plan;
-    const int rows = lanes.lanes().fast_rows;
+  void run_fast(LaneTile& fast_lanes) {
+    LaneTile* lanes = &fast_lanes;
+    FloatFast fast = lanes->proof().plan.fast;
+    const FloatFast unsaturated = fast;
+    const int rows = lanes->lanes().fast_rows;
     std::int64_t kept = 0;
     bool all_fast = true;
-    FloatFast fast = plan.fast;
-    for (std::size_t g = 0; g < lanes.groups().size(); ++g) {
+    for (std::size_t g = 0; g < lanes->groups().size(); ++g) {
+      const ColumnGroup& group = lanes->groups()[g];
       for (std::int64_t row = 0; row < tile_.rows; row += rows) {
         const std::int64_t last = std::min(row + rows, tile_.rows);
-        const ColumnGroup& group = lanes.groups()[g];
         if (overflowing_product(group, row, last)) {
           all_fast = false;
           redo(group, row, last);
           continue;
         }
-        FloatBlock block = lanes.block(g, row, rows);
-        lanes.lanes().run_fast(plan, fast, block);
-        if (fast == plan.fast && block.largest > plan.fast_bound) {
-          exact_sums_ = false;
-          if (plan.fast_saturating == FloatFast::none) {
+        FloatBlock block = lanes->block(g, row, rows);
+        lanes->lanes().run_fast(lanes->proof().plan, fast, block);
+        const bool beyond = fast == unsaturated && block.largest > lanes->proof().plan.fast_bound;
+        if (beyond) exact_sums_ = false;
+        if (beyond && lanes->proof().plan.fast_saturating != FloatFast::flushed) {
+          if (lanes->proof().plan.fast_saturating == FloatFast::none) lanes = &*general_;  // of the same lanes, or without that loop too
+          if (lanes->proof().plan.fast_saturating == FloatFast::none) {
+            lanes = &fast_lanes;
             all_fast = false;
             redo(group, row, last);
             continue;
           }
-          fast = plan.fast_saturating;
-          block = lanes.block(g, row, rows);
-          lanes.lanes().run_fast(plan, fast, block);
+          fast = lanes->proof().plan.fast_saturating;
+          block = lanes->block(g, row, rows);
+          lanes->lanes().run_fast(lanes->proof().plan, fast, block);
         }
         add_events(block);
         kept += block.products_kept;
-        const bool unknown = keep(lanes, g, row, last, fast != plan.fast);
-        // What the loop that saturates by itself sees of sums beyond the lane is not rounded to odd.
-        ran_.push_back({g, row, rows, block.largest, &lanes != &*general_ || fast == FloatFast::saturated ? &lanes : nullptr});
+        const bool unknown = keep(*lanes, g, row, last, fast != unsaturated || fast == FloatFast::flushed);
+        ran_.push_back(ran_fast(*lanes, {g, row, rows, block.largest, nullptr}, fast));
         if (unknown) general_results(group, row, last);
       }
     }
-    if (plan.fast == FloatFast::truncated) count_products(kept, all_fast);
+    if (truncates()) count_products(kept, all_fast);
+  }
+
+  /// Sums that were rounded to odd, or are exact, are kept in the general lanes' unit. What the loops that saturate by themselves see
+  /// beyond the lane is neither, nor do those that flush see tiny sums.
+  [[nodiscard]] Ran ran_fast(const LaneTile& lanes, Ran r, FloatFast fast) const {
+    const bool flushed = fast == FloatFast::flushed;
+    if (fast == FloatFast::native || fast == FloatFast::saturated ||
+        (flushed && (r.largest == 0 || r.largest > lanes.proof().plan.fast_bound))) {
+      r.to_measure = &lanes;
+    } else if (flushed) {
+      const int up = general_->proof().scale() - lanes.proof().scale();
+      r.largest = lanes.proof().lane.binary64
+                      ? std::bit_cast<std::uint64_t>(std::ldexp(std::bit_cast<double>(r.largest), up))
+                      : std::bit_cast<std::uint32_t>(std::ldexp(std::bit_cast<float>(static_cast<std::uint32_t>(r.largest)), up));
+    }
+    return r;
   }
 
   void count_products(std::int64_t kept, bool all_fast) {
@@ -274,7 +301,7 @@ class TileRun {
     const std::int64_t before = result_.events[Event::product_inexact];
     for_general_groups(at, [&](std::size_t g) { run_general(g, g + 1, row, last); });
     redone_inexact_ += result_.events[Event::product_inexact] - before;
-    if (general_->proof().plan.fast == FloatFast::truncated) redone_nonzero_ += nonzero_products(at, row, last);
+    if (truncates()) redone_nonzero_ += nonzero_products(at, row, last);
   }
 
   /// Products that are not zero in a part of the tile.
@@ -359,9 +386,11 @@ class TileRun {
     for (const Ran& r : ran_) {
       if (r.to_measure != nullptr) largest_unmeasured = std::max(largest_unmeasured, r.largest);
     }
+    const bool any_seen = std::any_of(ran_.begin(), ran_.end(), [](const Ran& r) { return r.largest != 0; });
     std::vector<Ran> odd;
     for (const Ran& r : ran_) {
       if (r.to_measure == nullptr) odd.push_back(r);
+      else if (r.largest == 0 && (any_seen || products_.nonzero == 0)) continue;  // tiny sums matter where all are
       else if (r.largest == largest_unmeasured) measure(r, odd);
     }
     std::uint64_t largest = 0;
@@ -431,7 +460,7 @@ class TileRun {
   TileResult& result_;
   LayerFacts facts_;
   std::vector<char> bad_rows_, bad_columns_;
-  std::optional<LaneTile> general_, native_;
+  std::optional<LaneTile> general_, native_, flushed_;
   ProductCounts products_;
   bool few_brief_ = true, few_overflows_ = true;
   bool exact_sums_ = false;        ///< every sum of every block was exact in the lane

@@ -28,6 +28,11 @@ class Maker {
     c.rows = one_in(6) ? edges[below(17)] : 1 + below(9);
     c.columns = one_in(3) ? edges[below(17)] : 1 + below(40);
     c.k = one_in(2) ? 1 + below(12) : 1 + below(70);
+    if (one_in(100)) {  // many blocks of rows, the last one short
+      c.rows = 200 + below(500);
+      c.columns = 1 + below(70);
+      c.k = 1 + below(8);
+    }
     c.a = operands(c.rows * c.k);
     c.b = operands(c.columns * c.k);
     if (one_in(5)) cancel(c);

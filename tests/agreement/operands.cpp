@@ -147,6 +147,14 @@ void fill_accumulator(Case& c, Draw& draw) {
 }
 
 void draw_size(Case& c, std::int64_t macs, Draw& draw) {
+  if (draw.chance(4)) {  // many blocks of rows, the last one short
+    c.rows = draw.of<std::int64_t>({200, 257, 333, 700});
+    c.columns = draw.of<std::int64_t>({1, 3, 9, 17, 33});
+    c.k = draw.of<std::int64_t>({1, 2, 3, 5});
+    while (c.rows * c.columns * c.k > macs && c.columns > 1) c.columns /= 2;
+    while (c.rows * c.columns * c.k > macs && c.k > 1) c.k /= 2;
+    return;
+  }
   c.columns = draw.of<std::int64_t>({1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100});
   c.rows = draw.of<std::int64_t>({1, 2, 3, 4, 5, 6, 7, 8, 9, 13});
   c.k = draw.of<std::int64_t>({1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 127, 129, 200});
