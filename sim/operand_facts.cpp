@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "formats/error.h"
-#include "sim/parallel.h"
 
 namespace accsim::sim {
 namespace {
@@ -30,13 +29,6 @@ class Gather {
     if (!x.is_nonzero_finite()) return;
     see(x.exponent + static_cast<int>(boost::multiprecision::lsb(x.significand)), log2_floor(x));
   }
-  void merge(const Gather& other) {
-    facts_.nonfinite |= other.facts_.nonfinite;
-    if (other.facts_.precision == 0) return;
-    const int precision = std::max(facts_.precision, other.facts_.precision);
-    see(other.facts_.lowest, other.facts_.highest);
-    facts_.precision = precision;
-  }
   [[nodiscard]] const OperandFacts& facts() const { return facts_; }
 
  private:
@@ -49,7 +41,7 @@ class Gather {
 };
 
 template <class Word>
-void see_all(Gather& gather, const Coded<Word>& coded, int) {
+void see_all(Gather& gather, const Coded<Word>& coded) {
   std::vector<char> used(coded.values.size(), 0);
   for (const Word code : coded.codes) used[code] = 1;
   for (std::size_t code = 0; code < used.size(); ++code) {
@@ -57,14 +49,8 @@ void see_all(Gather& gather, const Coded<Word>& coded, int) {
   }
 }
 template <class T>
-void see_all(Gather& gather, const std::vector<T>& values, int threads) {
-  std::mutex mutex;
-  parallel_blocks(threads, static_cast<std::int64_t>(values.size()), [&](std::int64_t first, std::int64_t end) {
-    Gather of_block;
-    for (std::int64_t i = first; i < end; ++i) of_block.see(values[static_cast<std::size_t>(i)]);
-    const std::lock_guard lock(mutex);
-    gather.merge(of_block);
-  });
+void see_all(Gather& gather, const std::vector<T>& values) {
+  for (const T& value : values) gather.see(value);
 }
 
 /// Only the interpreter looks at elements and scales apart, which a fused sum aligns by.
@@ -79,9 +65,9 @@ std::string refusal(const Executor& executor, const Datapath& datapath, const La
 
 }  // namespace
 
-OperandFacts operand_facts(const Values& values, int threads) {
+OperandFacts operand_facts(const Values& values) {
   Gather gather;
-  std::visit([&](const auto& stored) { see_all(gather, stored, threads); }, values.storage());
+  std::visit([&](const auto& stored) { see_all(gather, stored); }, values.storage());
   return gather.facts();
 }
 

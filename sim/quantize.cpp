@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "formats/round.h"
-#include "sim/parallel.h"
 #include "sim/random_site.h"
 
 namespace accsim::sim {
@@ -33,26 +32,23 @@ std::vector<double> values_of_codes(const formats::Format& format) {
 }
 
 template <class Word, class At>
-Values coded(std::int64_t size, const formats::Format& format, int threads, At&& at) {
-  Coded<Word> coded{std::vector<Word>(static_cast<std::size_t>(size)), values_of_codes(format)};
-  parallel_blocks(threads, size, [&](std::int64_t first, std::int64_t end) {
-    for (std::int64_t i = first; i < end; ++i) coded.codes[static_cast<std::size_t>(i)] = static_cast<Word>(encode(at(i), format));
-  });
+Values coded(std::int64_t size, const formats::Format& format, At&& at) {
+  Coded<Word> coded{{}, values_of_codes(format)};
+  coded.codes.reserve(static_cast<std::size_t>(size));
+  for (std::int64_t i = 0; i < size; ++i) coded.codes.push_back(static_cast<Word>(encode(at(i), format)));
   return Values(std::move(coded));
 }
 
 /// `at(i)` gives element i quantized; stored in the smallest carrier that holds the format.
 template <class At>
-Values stored(std::int64_t size, const formats::Format& format, bool keeps_small_values, int threads, At&& at) {
+Values stored(std::int64_t size, const formats::Format& format, bool keeps_small_values, At&& at) {
   const auto fill = [&](auto carrier, auto convert) {
-    carrier.resize(static_cast<std::size_t>(size));
-    parallel_blocks(threads, size, [&](std::int64_t first, std::int64_t end) {
-      for (std::int64_t i = first; i < end; ++i) carrier[static_cast<std::size_t>(i)] = convert(at(i));
-    });
+    carrier.reserve(static_cast<std::size_t>(size));
+    for (std::int64_t i = 0; i < size; ++i) carrier.push_back(convert(at(i)));
     return Values(std::move(carrier));
   };
-  if (fits_double(format) && !keeps_small_values && code_bits(format) <= 8) return coded<std::uint8_t>(size, format, threads, at);
-  if (fits_double(format) && !keeps_small_values && code_bits(format) <= 16) return coded<std::uint16_t>(size, format, threads, at);
+  if (fits_double(format) && !keeps_small_values && code_bits(format) <= 8) return coded<std::uint8_t>(size, format, at);
+  if (fits_double(format) && !keeps_small_values && code_bits(format) <= 16) return coded<std::uint16_t>(size, format, at);
   if (fits_float(format) && !keeps_small_values)
     return fill(std::vector<float>{}, [](const NarrowExact& x) { return static_cast<float>(to_double(x)); });
   if (fits_double(format) && !keeps_small_values) return fill(std::vector<double>{}, [](const NarrowExact& x) { return to_double(x); });
@@ -104,8 +100,8 @@ double operand_scale(const Operand& operand, const Values& values) {
   return std::ldexp(1.0, fraction == 0.5 ? exponent - 1 : exponent);
 }
 
-QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position,
-                                  int threads) {
+QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed,
+                                  const formats::RandomPosition& position) {
   if (!operand.format || (tensor.format && *tensor.format == *operand.format)) return {};
   const formats::Format& format = *operand.format;
   const formats::Rounder rounder(format, operand.rounding);
@@ -119,8 +115,7 @@ QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, 
     return rounder.is_stochastic() ? RandomSite(operand.rounding, seed, here, &arrays).next() : 0U;
   };
   const bool keeps_small_values = formats::underflow_of(operand.rounding, format) == formats::Underflow::none;
-  if (rounder.is_stochastic()) threads = 1;  // generators may be shared
-  q.values = stored(tensor.values.size(), format, keeps_small_values, threads, [&](std::int64_t i) {
+  q.values = stored(tensor.values.size(), format, keeps_small_values, [&](std::int64_t i) {
     if (tensor.values.fits_double() || q.scale != 1.0) {
       return rounder(formats::from_double<formats::UInt128>(tensor.values.number(i) / q.scale), random_at(i)).value;
     }

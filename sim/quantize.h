@@ -36,8 +36,7 @@ double operand_scale(const Operand& operand, const Values& values);
 
 /// x / scale in binary64, rounded to the operand's format. A tensor stored in that format passes unchanged.
 /// `position` gives seed-independent facts of the random bits: layer, pass, site 14 or 15; its `output` is ignored.
-/// The same for any number of threads.
-QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position,
-                                  int threads = 1);
+QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed,
+                                  const formats::RandomPosition& position);
 
 }  // namespace accsim::sim

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -14,7 +15,6 @@
 #include "sim/observed_widths.h"
 #include "sim/online/level.h"
 #include "sim/operand_facts.h"
-#include "sim/parallel.h"
 #include "sim/quantize.h"
 #include "sim/tile_statistics.h"
 #include "sim/timing/array_cycles.h"
@@ -38,6 +38,23 @@ struct Workspace {
   PackedRows rows;
 };
 
+/// Runs `body(i)` for i in 0..count on some threads; the first exception is thrown again.
+template <class Body>
+void parallel(int threads, std::size_t count, Body&& body) {
+  std::exception_ptr failure;
+  std::mutex mutex;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
+  for (std::size_t i = 0; i < count; ++i) {
+    try {
+      body(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 class LayerRun {
  public:
   LayerRun(const Datapath& datapath, const LayerProblem& problem, const SimulateOptions& options)
@@ -45,10 +62,8 @@ class LayerRun {
     const auto pass = static_cast<std::uint32_t>(problem.pass);
     const formats::RandomPosition site_a{.output = 0, .layer = problem.layer, .pass = pass, .site = 14};
     const formats::RandomPosition site_b{.output = 0, .layer = problem.layer, .pass = pass, .site = 15};
-    quantized_a_ = problem.quantized_a != nullptr ? *problem.quantized_a
-                                                  : quantize_operand(*problem.a, datapath.a, options.seed, site_a, options.threads);
-    quantized_b_ = problem.quantized_b != nullptr ? *problem.quantized_b
-                                                  : quantize_operand(*problem.b, datapath.b, options.seed, site_b, options.threads);
+    quantized_a_ = problem.quantized_a != nullptr ? *problem.quantized_a : quantize_operand(*problem.a, datapath.a, options.seed, site_a);
+    quantized_b_ = problem.quantized_b != nullptr ? *problem.quantized_b : quantize_operand(*problem.b, datapath.b, options.seed, site_b);
     if (datapath.a.block) blocks_a_.emplace(*problem.a, datapath.a, options.seed, site_a);
     if (datapath.b.block) blocks_b_.emplace(*problem.b, datapath.b, options.seed, site_b);
     a_ = operand(*problem.a, quantized_a_, blocks_a_);
@@ -62,8 +77,8 @@ class LayerRun {
     order_ = term_order(datapath, lowering_.k);
     a_bits_ = zero_point_width(*problem.a, datapath.a);
     b_bits_ = zero_point_width(*problem.b, datapath.b);
-    const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen, options.threads),
-                           .b = blocks_b_ ? blocks_b_->facts() : operand_facts(*b_.seen, options.threads),
+    const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen),
+                           .b = blocks_b_ ? blocks_b_->facts() : operand_facts(*b_.seen),
                            .k = lowering_.k,
                            .a_emin = emin_of(*problem.a, datapath.a),
                            .b_emin = emin_of(*problem.b, datapath.b),
@@ -141,8 +156,7 @@ class LayerRun {
       const kernels::ProductLanes& lanes = kernels::product_lanes().back();
       plan_a_.seen = plan_products(facts.a, facts.b, lowering_.k, lanes);
       if (plan_a_.needs_traced)
-        plan_a_.traced = plan_products(operand_facts(problem_.a->values, options_.threads),
-                                       operand_facts(problem_.b->values, options_.threads), lowering_.k, lanes);
+        plan_a_.traced = plan_products(operand_facts(problem_.a->values), operand_facts(problem_.b->values), lowering_.k, lanes);
     }
     plan_b_ = plan_a_;
     plan_b_.side = ProductRows::Side::b;

@@ -20,6 +20,7 @@ class FastLoop {
   static constexpr bool truncated = fast == FloatFast::truncated || saturating;
   static constexpr bool native = fast == FloatFast::native;
   static constexpr bool random = fast == FloatFast::stochastic || fast == FloatFast::stochastic_normal;
+  static constexpr bool looks_later = fast == FloatFast::nearest;  // at what is tiny, where a step has sums below the smallest normal
   static constexpr bool tiny = fast == FloatFast::nearest || fast == FloatFast::stochastic;
 
   /// One rounding's constants.
@@ -60,6 +61,7 @@ class FastLoop {
   }
 
   /// Rounds a truncated or odd sum and counts.
+  template <bool later = false>
   static ACCSIM_INLINE Real rounded(Real sum, Real acc, const Constants& c, Int r, Counts& n, Int& largest) {
     largest = O::larger(largest, O::magnitude(sum));
     if constexpr (truncated) {
@@ -84,14 +86,28 @@ class FastLoop {
       const Mask inexact = O::ne(O::bits(d), O::bits(sum));
       O::count(n.inexact, inexact);
       O::count(n.swamped, O::both_eq(inexact, O::bits(d), O::bits(acc)));
-      if constexpr (tiny) {  // seldom
+      if constexpr (tiny && !later) {  // seldom
         const Mask small = O::both_zero(inexact, O::bits(d), O::set(O::infinity));
-        if (__builtin_expect(O::any(small), 0)) {
-          O::count(n.tiny, small);
-          O::count(n.from_zero, O::both_eq(O::both_eq(small, O::bits(d), O::bits(acc)), O::magnitude(d), Int{}));
-        }
+        if (__builtin_expect(O::any(small), 0)) count_tiny(small, d, acc, n);
       }
       return d;
+    }
+  }
+
+  static ACCSIM_INLINE void count_tiny(Mask small, Real d, Real acc, Counts& n) {
+    O::count(n.tiny, small);
+    O::count(n.from_zero, O::both_eq(O::both_eq(small, O::bits(d), O::bits(acc)), O::magnitude(d), Int{}));
+  }
+  /// The tiny results of a step of the innermost level; `a`, `b`: its operands.
+  static __attribute__((noinline)) void look_at_step(const FloatPlan& plan, const T* a, std::int64_t a_stride, const T* b,
+                                                     const Real* before, const Real* after, Counts& n) {
+    const Int min_normal = constants(plan.level[0].rounding).min_normal;
+    for (int i = 0; i < registers; ++i) {
+      const Int magnitude = O::magnitude(after[i]);
+      const Mask below = O::lt(magnitude, min_normal);
+      if (!O::any(below)) continue;
+      const Real sum = O::odd_fma(O::set_real(a[(i / vectors) * a_stride]), O::load(b + (i % vectors) * O::lanes), before[i], false);
+      count_tiny(O::both_ne(below, O::bits(after[i]), O::bits(sum)), after[i], before[i], n);
     }
   }
 
@@ -121,7 +137,7 @@ class FastLoop {
       return acc;
 #endif
     } else {
-      return rounded(O::odd_fma(a, b, acc, false), acc, c, r, n, largest);
+      return rounded<looks_later>(O::odd_fma(a, b, acc, false), acc, c, r, n, largest);
     }
   }
   static ACCSIM_INLINE Real sum(Real acc, Real x, const Constants& c, Int r, Counts& n, Int& largest) {
@@ -159,6 +175,9 @@ class FastLoop {
       const T* b0 = b + first * stride;
       for (std::int64_t k = first; k < end; ++k, ++a0, b0 += stride) {
         if constexpr (random) refill(words[0], plan.level[0].rounding.random, block);
+        Real before[looks_later ? registers : 1];
+        Int least = O::set(O::infinity);
+        if constexpr (looks_later) unrolled<registers>([&](auto i) ACCSIM_LAMBDA { before[i] = acc[i]; });
         unrolled<fast_rows>([&](auto row) ACCSIM_LAMBDA {
           const Real x = O::set_real(a0[row * block.a_stride]);
           unrolled<vectors>([&](auto v) ACCSIM_LAMBDA {
@@ -166,8 +185,23 @@ class FastLoop {
             Int r{};
             if constexpr (random) r = words[0].word[i][(words[0].ordinal - 1) % 4];
             acc[i] = term(acc[i], x, O::load(b0 + v * O::lanes), p, c, r, n, n.largest[saturating ? i : static_cast<int>(v)], fit);
+            if constexpr (looks_later) least = O::smaller(least, O::magnitude(acc[i]));
           });
         });
+        if constexpr (looks_later) {
+          if (__builtin_expect(O::any(O::lt(least, c.min_normal)), 0)) {
+            Real old[registers];
+            Real now[registers];
+            unrolled<registers>([&](auto i) ACCSIM_LAMBDA {
+              old[i] = before[i];
+              now[i] = acc[i];
+            });
+            Counts seen;
+            look_at_step(plan, a0, block.a_stride, b0, old, now, seen);
+            n.tiny += seen.tiny;
+            n.from_zero += seen.from_zero;
+          }
+        }
       }
       first = end;
       Real* handed = upper;  // the innermost level's slot

@@ -194,21 +194,19 @@ struct Ops {
     if constexpr (is_float) return Real(_mm512_fmadd_round_ps(__m512(a), __m512(b), __m512(c), mode));
     else return Real(_mm512_fmadd_round_pd(__m512d(a), __m512d(b), __m512d(c), mode));
   }
-  /// From what rounds down, up and toward zero to rounded to odd: two neighbours differ in their last bits.
-  static ACCSIM_INLINE Real to_odd(Real lower, Real upper, Real toward_zero) {
-    return real(bits(toward_zero) | ((bits(lower) ^ bits(upper)) & 1));
-  }
+  /// From what rounds down and up to rounded to odd: of two neighbours the one whose last bit is set; the upper zero of two.
+  static ACCSIM_INLINE Real to_odd(Real lower, Real upper) { return real(select(nonzero(bits(lower), set(1)), bits(lower), bits(upper))); }
   /// a + b rounded to odd; an exact zero sum of two signs is +0, or -0 with `zero_down`.
   static ACCSIM_INLINE Real odd_sum(Real a, Real b, bool zero_down) {
     const Real lower = add<down>(a, b);
-    const Real odd = to_odd(lower, add<up>(a, b), add<zero>(a, b));
+    const Real odd = to_odd(lower, add<up>(a, b));
     return zero_down ? real(select(nonzero(bits(odd), set(~sign)), bits(odd), bits(lower))) : odd;
   }
-  static ACCSIM_INLINE Real odd_product(Real a, Real b) { return to_odd(multiply<down>(a, b), multiply<up>(a, b), multiply<zero>(a, b)); }
+  static ACCSIM_INLINE Real odd_product(Real a, Real b) { return to_odd(multiply<down>(a, b), multiply<up>(a, b)); }
   static constexpr bool has_fma = true;
   static ACCSIM_INLINE Real odd_fma(Real a, Real b, Real c, bool zero_down) {
     const Real lower = fma<down>(a, b, c);
-    const Real odd = to_odd(lower, fma<up>(a, b, c), fma<zero>(a, b, c));
+    const Real odd = to_odd(lower, fma<up>(a, b, c));
     return zero_down ? real(select(nonzero(bits(odd), set(~sign)), bits(odd), bits(lower))) : odd;
   }
   /// a * b + c rounded once as the host rounds.
@@ -290,10 +288,9 @@ struct Ops {
   }
 
   static ACCSIM_INLINE Real negated(Real x) { return real(bits(x) ^ set(sign)); }
-  /// From what rounds down, and minus what rounds up, to rounded to odd. The one nearer zero is the lower one of positive numbers; two
-  /// neighbours differ in their last bits.
+  /// From what rounds down, and minus what rounds up, to rounded to odd: of two neighbours the one whose last bit is set; the upper zero.
   static ACCSIM_INLINE Real to_odd(Real lower, Real minus_upper) {
-    return real(bits(where_negative(lower, negated(minus_upper), lower)) | ((bits(lower) ^ bits(minus_upper)) & 1));
+    return where_negative(real(bits(lower) << (8 * static_cast<int>(sizeof(T)) - 1)), lower, negated(minus_upper));
   }
   static ACCSIM_INLINE Real where_negative(Real x, Real yes, Real no) {
 #if defined(__AVX2__)
