@@ -114,6 +114,7 @@ std::string unknown_to_finish(const Datapath& d) {
   known.level = d.accumulator.level;
   known.format = d.accumulator.format;
   known.rounding = d.accumulator.rounding;
+  known.nan_is_all_ones = d.accumulator.nan_is_all_ones;  // for checks alone
   if (!(known == d.accumulator)) return "a key of [accumulator] that this kernel does not know";
   if (d.accumulator.last && d.accumulator_rounding().mode == formats::Rounding::sr) return "no stochastic rounding of C at the end";
   if (d.output.format && d.output.rounding.mode == formats::Rounding::sr) return "no stochastic rounding of the output";

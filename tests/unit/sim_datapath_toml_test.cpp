@@ -6,6 +6,7 @@
 
 #include "formats/error.h"
 #include "sim/datapath_toml.h"
+#include "sim/operand_facts.h"
 
 using namespace accsim::sim;
 using accsim::InputError;
@@ -216,5 +217,16 @@ TEST_CASE("a name is looked up as built-in, then as a file, then as a format") {
     FAIL("fp13 is a datapath");
   } catch (const InputError& error) {
     CHECK(contains(error.what(), "fp12"));
+  }
+}
+
+TEST_CASE("built-in matrix units that tell checks of their NaN are still run by kernels where the machine has them") {
+  // binary16 operands: 11 bits, subnormals down to 2^-24
+  const LayerFacts facts{
+      .a = {11, -24, 15, false}, .b = {11, -24, 15, false}, .k = 64, .a_emin = -14, .b_emin = -14, .has_accumulator = false};
+  for (const char* name : {"ampere_fp16_fp32", "hopper_fp16_fp32", "ada_fp16_fp32", "blackwell_fp16_fp32"}) {
+    CAPTURE(name);
+    const ChosenExecutor chosen = choose_executor(find_datapath(name, {}), facts, nullptr);
+    CHECK(chosen.executor->name().substr(0, 10) == "fused_sum_");
   }
 }
