@@ -260,8 +260,12 @@ template <class U>
 bool Rounder::is_tiny(const BasicExact<U>& x, std::uint32_t random) const {
   if (!x.is_nonzero_finite() || kind_ == Kind::fixed) return false;
   const bool one_spacing = kind_ == Kind::posit || kind_ == Kind::logarithm;
-  const BasicExact<U> value = one_spacing ? x : on_grid(x, random, spacing_at(x, true)).value;
-  return compare_magnitude(value, as_exact<U>(limits_.min_normal)) < 0;
+  return is_below_normal(one_spacing ? x : on_grid(x, random, spacing_at(x, true)).value);
+}
+
+template <class U>
+bool Rounder::is_below_normal(const BasicExact<U>& x) const {
+  return kind_ != Kind::fixed && x.is_nonzero_finite() && compare_magnitude(x, as_exact<U>(limits_.min_normal)) < 0;
 }
 
 template <class U>
@@ -311,6 +315,8 @@ template Rounded<UInt128> Rounder::rounded_sum(const NarrowExact&, const NarrowE
 template Rounded<Wide> Rounder::rounded_sum(const Exact&, const Exact&, std::uint32_t) const;
 template bool Rounder::is_tiny(const NarrowExact&, std::uint32_t) const;
 template bool Rounder::is_tiny(const Exact&, std::uint32_t) const;
+template bool Rounder::is_below_normal(const NarrowExact&) const;
+template bool Rounder::is_below_normal(const Exact&) const;
 template bool Rounder::outside_range(const NarrowExact&) const;
 template bool Rounder::outside_range(const Exact&) const;
 

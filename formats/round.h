@@ -43,6 +43,10 @@ class Rounder {
   template <class U>
   [[nodiscard]] bool is_tiny(const BasicExact<U>& x, std::uint32_t random = 0) const;
 
+  /// Tininess before rounding: x is nonzero and lies below the smallest normal. False where the format is no float.
+  template <class U>
+  [[nodiscard]] bool is_below_normal(const BasicExact<U>& x) const;
+
   /// True where only rounded_sum gives what the adder gives: eager random bits, logarithms added by table.
   [[nodiscard]] bool needs_both_operands() const {
     const auto* log = std::get_if<LogFormat>(&layout_);

@@ -146,6 +146,14 @@ struct Array {
   Dataflow dataflow = Dataflow::os;
 };
 
+/// Which inexact results raise the underflow flag of a check; no bit of a result depends on it. IEEE 754-2019, 7.5 leaves the first two
+/// open.
+enum class Tininess {
+  after,      ///< rounded as if exponents had no lower bound, below the smallest normal (RISC-V, x86)
+  before,     ///< the exact value is below the smallest normal (Arm)
+  delivered,  ///< the result itself is zero or subnormal (CVFPU)
+};
+
 struct Datapath {
   std::string name, source;
   Operand a, b;
@@ -153,6 +161,7 @@ struct Datapath {
   Product product;
   std::vector<Level> levels;  ///< innermost first, at least one
   InitialAccumulator accumulator;
+  Tininess tininess = Tininess::after;
   OutputConversion output;
   std::optional<Timing> timing;
   std::optional<Array> array;

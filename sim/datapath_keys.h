@@ -22,8 +22,9 @@ inline constexpr std::array<std::string_view, 11> operand_keys = {"flush_subnorm
                                                                   "a_overflow",       "a_underflow", "a_scale", "b_rounding",
                                                                   "b_overflow",       "b_underflow", "b_scale"};
 inline constexpr std::array<std::string_view, 6> product_keys = {"format", "range", "rounding", "overflow", "underflow", "permute"};
-inline constexpr std::array<std::string_view, 8> accumulator_keys = {"initial",  "level",    "flush_subnormals", "format",
-                                                                     "rounding", "overflow", "underflow",        "nan"};
+inline constexpr std::array<std::string_view, 9> accumulator_keys = {
+    "initial", "level", "flush_subnormals", "format", "rounding", "overflow", "underflow", "nan", "tininess"};
+inline constexpr std::array<std::string_view, 3> tininess_names = {"after", "before", "delivered"};
 inline constexpr std::array<std::string_view, 6> output_keys = {"format", "rounding", "overflow", "underflow", "shift", "sticky_bits"};
 
 inline constexpr std::array<std::string_view, 7> timing_keys = {"input",    "multiplier", "adder",  "output",

@@ -146,6 +146,7 @@ std::string to_toml(const Datapath& d) {
   w.string("format", d.accumulator_format().name);
   w.rounding(d.accumulator_rounding(), d.accumulator_format());
   if (d.accumulator.nan_is_all_ones) w.string("nan", "all_ones");
+  if (d.tininess != Tininess::after) w.string("tininess", tininess_names[static_cast<std::size_t>(d.tininess)]);
   if (d.output.format) {
     w.section("[output]");
     w.string("format", d.output.format->name);

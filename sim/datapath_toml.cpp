@@ -169,6 +169,7 @@ Datapath read_datapath(const toml::table& root) {
   if (accumulator.has("rounding") || accumulator.has("overflow") || accumulator.has("underflow"))
     d.accumulator.rounding = accumulator.rounding({});
   d.accumulator.nan_is_all_ones = accumulator.choice<int>("nan", std::array<std::string_view, 2>{"canonical", "all_ones"}).value_or(0) == 1;
+  d.tininess = accumulator.choice<Tininess>("tininess", tininess_names).value_or(Tininess::after);
   const Table output(subtable(root, "output"), "output");
   output.accept_only(output_keys, "");
   d.output.format = output.format("format");

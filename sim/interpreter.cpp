@@ -50,6 +50,7 @@ class OutputRun {
         column_(column),
         at_(row * tile.columns + column) {
     counts_.watch_tiny = tile.watch_tiny;
+    counts_.tininess = datapath.tininess;
   }
 
   NarrowExact run() {
@@ -115,7 +116,7 @@ class OutputRun {
       if (roundings_.product) {
         const std::uint32_t bits = random.next();
         Rounded<U> r = (*roundings_.product)(p, bits);
-        if (counts_.watch_tiny && r.events.inexact) counts_.tiny |= roundings_.product->is_tiny(p, bits);
+        counts_.see_tiny(*roundings_.product, p, bits, r.events);
         counts_.count(r.events, Event::product_overflow, Event::product_underflow, Event::product_inexact);
         invalid |= r.events.invalid;
         p = std::move(r.value);
@@ -171,7 +172,7 @@ class OutputRun {
     Rounded<U> r = rounder(exact, bits);
     if (counts_.watch_tiny) {
       counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
-      if (r.events.inexact) counts_.tiny |= rounder.is_tiny(exact, bits);
+      counts_.see_tiny(rounder, exact, bits, r.events);
     }
     return std::move(r.value);
   }

@@ -30,15 +30,31 @@ class Largest {
   formats::BasicExact<U> largest_;
 };
 
+/// Whether an inexact rounding of `exact` raises the underflow flag.
+template <class U>
+bool is_tiny(Tininess tininess, const formats::Rounder& rounder, const formats::BasicExact<U>& exact, std::uint32_t random,
+             const formats::Events& events) {
+  switch (tininess) {
+    case Tininess::after: return rounder.is_tiny(exact, random);
+    case Tininess::before: return rounder.is_below_normal(exact);
+    case Tininess::delivered: return rounder.is_float() && events.underflow;
+  }
+  return false;
+}
+
 /// What one output gives besides its value.
 template <class U>
 struct OutputCounts {
   EventCounts events;
   bool overflowed = false;
   bool watch_tiny = false;  ///< IEEE 754's underflow flag is wanted beside the events
-  bool tiny = false;        ///< some inexact result was tiny after rounding
+  Tininess tininess = Tininess::after;
+  bool tiny = false;  ///< some inexact result was tiny
   Largest<U> product, partial;
 
+  void see_tiny(const formats::Rounder& rounder, const formats::BasicExact<U>& exact, std::uint32_t random, const formats::Events& e) {
+    if (watch_tiny && e.inexact) tiny |= is_tiny(tininess, rounder, exact, random, e);
+  }
   void count(const formats::Events& e, Event overflow, Event underflow, Event inexact) {
     events[overflow] += e.overflow;
     events[underflow] += e.underflow;
@@ -134,7 +150,7 @@ class LevelRun {
     counts_.partial.see(exact);
     const std::uint32_t random = random_.next();
     formats::Rounded<U> r = rounder_(exact, random);
-    if (counts_.watch_tiny && r.events.inexact) counts_.tiny |= rounder_.is_tiny(exact, random);
+    counts_.see_tiny(rounder_, exact, random, r.events);
     counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
     counts_.events[Event::invalid] += r.events.invalid || made_nan;
     return std::move(r.value);
@@ -154,7 +170,9 @@ class LevelRun {
   /// For adders whose result depends on the operands, not only on their sum.
   Value rounded_pair(const Value& accumulator, const Value& addend, const Value& exact) {
     counts_.partial.see(exact);
-    formats::Rounded<U> r = rounder_.rounded_sum(accumulator, addend, random_.next());
+    const std::uint32_t random = random_.next();
+    formats::Rounded<U> r = rounder_.rounded_sum(accumulator, addend, random);
+    counts_.see_tiny(rounder_, exact, random, r.events);
     counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
     counts_.events[Event::invalid] += r.events.invalid;
     return std::move(r.value);
@@ -319,7 +337,7 @@ class LevelRun {
     const std::uint32_t random = random_.next();
     formats::Rounded<U> r = rounder_(total, random);
     r.events.inexact = !same_value(r.value, uncut);
-    if (counts_.watch_tiny && r.events.inexact) counts_.tiny |= rounder_.is_tiny(total, random);
+    counts_.see_tiny(rounder_, total, random, r.events);
     counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
     counts_.events[Event::invalid] += r.events.invalid;
     return std::move(r.value);

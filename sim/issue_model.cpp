@@ -261,7 +261,7 @@ IssueResult IssueModel::add(Code x, std::optional<Code> y, std::uint64_t row, st
   if (sum.events.overflow) r.flags |= flag_overflow;
   if (sum.events.inexact) {
     const Exact exact = y ? formats::sum(left, right, rounder.zero_sum_is_negative()) : left;
-    r.flags |= flag_inexact | (rounder.is_tiny(exact, random) ? flag_underflow : 0U);
+    r.flags |= flag_inexact | (is_tiny(datapath_.tininess, rounder, exact, random, sum.events) ? flag_underflow : 0U);
   }
   return r;
 }

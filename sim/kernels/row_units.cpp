@@ -124,6 +124,7 @@ std::optional<RowPlan> float_plan(const Datapath& d, const Lane& lane) {
   const Format& a = *d.a.format;
   const Format& b = *d.b.format;
   const Level& level = d.levels.front();
+  if (d.tininess != Tininess::after) return std::nullopt;
   if (!fits(a, lane) || !fits(b, lane) || !fits(level.format, lane)) return std::nullopt;
   const Limits la = limits(a);
   const Limits lb = limits(b);

@@ -21,6 +21,18 @@ def matches(result, good, rows):
 FP32 = ("--acc", "fp32", "--in", "fp32")
 
 
+@case("an underflow flag is raised by tininess after or before rounding, or by what is delivered, as the datapath says")
+def _(folder):
+    for tininess, flags in (("after", ("03", "03", "01", "00")), ("before", ("03", "03", "03", "00")), ("delivered", ("03", "01", "01", "00"))):
+        matches(check(folder, [
+            "a,b,acc_in,acc_out,flags",
+            "00800001,3f000000,00000000,00400000," + flags[0],  # 2^-127 + 2^-150: subnormal, inexact
+            "3f7fffff,00800000,00000000,00800000," + flags[1],  # 2^-126 (1 - 2^-24): 24 bits hold it, the subnormals round it to 2^-126
+            "3f800400,007ffc00,00000000,00800000," + flags[2],  # 2^-126 (1 - 2^-26): 24 bits round it to 2^-126
+            "00800000,3f000000,00000000,00400000," + flags[3],  # an exact subnormal
+        ], "--acc", "fp32", "--in", "fp32", "--set", "accumulator.tininess=" + tininess, "--compare", "acc_out,flags"), 4, 4)
+
+
 @case("the flags of a fused multiply-add are those of IEEE 754")
 def _(folder):
     matches(check(folder, [
