@@ -111,6 +111,7 @@ class FlushedLoop {
         const bool in_bounds = !O::any(O::lt(bound, all));
         if (in_bounds) {
           if (smalls > 0) look_at_small(plan, block, history, start, smalls, n);
+          block.looked_at += smalls;
           n.sure.lost += m.lost;
           n.sure.equal += m.equal;
           n.sure.equal_lost += m.equal_lost;

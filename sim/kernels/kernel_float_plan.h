@@ -112,6 +112,7 @@ struct FloatBlock {
   std::int64_t events[float_events] = {};
   std::uint64_t largest = 0;       ///< magnitude of the largest finite partial sum, rounded to odd; its bits in the lane
   std::int64_t products_kept = 0;  ///< FloatFast::truncated: nonzero products, whose events are then the caller's to work out
+  std::int64_t looked_at = 0;      ///< FloatFast::flushed: steps that were done again for a sum below the smallest normal
 };
 
 /// What a scan of operands gives; infinities and NaN are left out.

@@ -225,7 +225,7 @@ class TileRun {
   void run_fast(LaneTile& fast_lanes) {
     LaneTile* lanes = &fast_lanes;
     FloatFast fast = lanes->proof().plan.fast;
-    const FloatFast unsaturated = fast;
+    FloatFast unsaturated = fast;
     const int rows = lanes->lanes().fast_rows;
     std::int64_t kept = 0;
     bool all_fast = true;
@@ -243,9 +243,10 @@ class TileRun {
         const bool beyond = fast == unsaturated && block.largest > lanes->proof().plan.fast_bound;
         if (beyond) exact_sums_ = false;
         if (beyond && lanes->proof().plan.fast_saturating != FloatFast::flushed) {
+          LaneTile* const before = lanes;
           if (lanes->proof().plan.fast_saturating == FloatFast::none) lanes = &*general_;  // of the same lanes, or without that loop too
           if (lanes->proof().plan.fast_saturating == FloatFast::none) {
-            lanes = &fast_lanes;
+            lanes = before;
             all_fast = false;
             redo(group, row, last);
             continue;
@@ -259,6 +260,10 @@ class TileRun {
         const bool unknown = keep(*lanes, g, row, last, fast != unsaturated || fast == FloatFast::flushed);
         ran_.push_back(ran_fast(*lanes, {g, row, rows, block.largest, nullptr}, fast));
         if (unknown) general_results(group, row, last);
+        if (fast == FloatFast::flushed && block.looked_at > tile_.k / 8) {  // sums are small: the loop that counts as it goes is faster
+          lanes = &*general_;
+          fast = unsaturated = FloatFast::truncated;
+        }
       }
     }
     if (truncates()) count_products(kept, all_fast);
