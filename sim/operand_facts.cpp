@@ -29,6 +29,12 @@ class Gather {
     if (!x.is_nonzero_finite()) return;
     see(x.exponent + static_cast<int>(boost::multiprecision::lsb(x.significand)), log2_floor(x));
   }
+  /// Of values whose exponents of last and first bits lie between these, with at most `precision` bits each.
+  void see_span(int lowest, int highest, int precision) {
+    facts_.lowest = lowest;
+    facts_.highest = highest;
+    facts_.precision = precision;
+  }
   [[nodiscard]] const OperandFacts& facts() const { return facts_; }
 
  private:
@@ -51,6 +57,32 @@ void see_all(Gather& gather, const Coded<Word>& coded) {
 template <class T>
 void see_all(Gather& gather, const std::vector<T>& values) {
   for (const T& value : values) gather.see(value);
+}
+
+/// Of binary32 in one pass that vectorizes: the last significant bit of a value is what clearing it takes away.
+void see_all(Gather& gather, const std::vector<float>& values) {
+  constexpr std::int32_t infinity = 0x7F800000;
+  constexpr std::int32_t smallest = 0x0C800000;  // 2^-102, below which a last bit may be a subnormal
+  std::int32_t lowest = infinity;
+  std::int32_t highest = 0;
+  std::int32_t span = 0;
+  std::int32_t special = 0;
+  for (const float value : values) {
+    const std::int32_t bits = std::bit_cast<std::int32_t>(value) & 0x7FFFFFFF;
+    const auto power = -static_cast<std::int32_t>((bits & 0x7FFFFF) == 0);  // all ones where it is one
+    const auto zero = -static_cast<std::int32_t>(bits == 0);
+    const std::int32_t rest = bits & (bits - 1) & ~power;
+    const std::int32_t last = std::bit_cast<std::int32_t>(std::bit_cast<float>(bits) - std::bit_cast<float>(rest));
+    special |= -static_cast<std::int32_t>(bits >= infinity) | (-static_cast<std::int32_t>(bits < smallest) & ~zero);
+    lowest = std::min(lowest, last | (zero & infinity));
+    highest = std::max(highest, bits);
+    span = std::max(span, ((bits >> 23) - (last >> 23) + 1) & ~zero);
+  }
+  if (special != 0) {
+    for (const float value : values) gather.see(static_cast<double>(value));
+  } else if (highest != 0) {
+    gather.see_span((lowest >> 23) - 127, (highest >> 23) - 127, span);
+  }
 }
 
 /// Only the interpreter looks at elements and scales apart, which a fused sum aligns by.

@@ -271,8 +271,10 @@ class TileRun {
 
   /// Sums that were rounded to odd, or are exact, are kept in the general lanes' unit. What the loops that saturate by themselves see
   /// beyond the lane is neither, nor do those that flush see tiny sums.
-  [[nodiscard]] Ran ran_fast(const LaneTile& lanes, Ran r, FloatFast fast) const {
+  [[nodiscard]] Ran ran_fast(const LaneTile& lanes, Ran r, FloatFast fast) {
     const bool flushed = fast == FloatFast::flushed;
+    if (!flushed && r.largest == 0) return r;
+    saw_normal_sum_ |= flushed && r.largest != 0;
     if (fast == FloatFast::native || fast == FloatFast::saturated ||
         (flushed && (r.largest == 0 || r.largest > lanes.proof().plan.fast_bound))) {
       r.to_measure = &lanes;
@@ -387,16 +389,18 @@ class TileRun {
   /// A largest sum that was rounded to odd and is even is exact; otherwise its steps are done once more and looked at. Where sums were
   /// rounded to nearest, the blocks with the largest are done on the other lanes first.
   void find_largest_partial() {
-    std::uint64_t largest_unmeasured = 0;
-    for (const Ran& r : ran_) {
-      if (r.to_measure != nullptr) largest_unmeasured = std::max(largest_unmeasured, r.largest);
-    }
-    const bool any_seen = std::any_of(ran_.begin(), ran_.end(), [](const Ran& r) { return r.largest != 0; });
+    const auto largest_on = [&](const LaneTile* lanes) {  // each has a unit of its own
+      std::uint64_t largest = 0;
+      for (const Ran& r : ran_) largest = r.to_measure == lanes ? std::max(largest, r.largest) : largest;
+      return largest;
+    };
+    const std::uint64_t largest_general = largest_on(&*general_);
+    const std::uint64_t largest_other = largest_on(flushed_ ? &*flushed_ : native_ ? &*native_ : nullptr);
     std::vector<Ran> odd;
     for (const Ran& r : ran_) {
       if (r.to_measure == nullptr) odd.push_back(r);
-      else if (r.largest == 0 && (any_seen || products_.nonzero == 0)) continue;  // tiny sums matter where all are
-      else if (r.largest == largest_unmeasured) measure(r, odd);
+      else if (r.largest == 0 && (saw_normal_sum_ || products_.nonzero == 0)) continue;  // sums that were flushed matter where all are tiny
+      else if (r.largest == (r.to_measure == &*general_ ? largest_general : largest_other)) measure(r, odd);
     }
     std::uint64_t largest = 0;
     for (const Ran& r : odd) largest = std::max(largest, r.largest);
@@ -468,6 +472,7 @@ class TileRun {
   std::optional<LaneTile> general_, native_, flushed_;
   ProductCounts products_;
   bool few_brief_ = true, few_overflows_ = true;
+  bool saw_normal_sum_ = false;    ///< in a block of the loop that flushes
   bool exact_sums_ = false;        ///< every sum of every block was exact in the lane
   std::vector<char> overflowing_;  ///< outputs with an overflowing product; empty: none
   std::int64_t redone_nonzero_ = 0, redone_inexact_ = 0;
