@@ -119,7 +119,7 @@ class Rows {
     }
     const Int drop = r.gradual ? O::smaller(places, set(word_bits - 1)) : places;
     const Int kept = right(significand, drop) + (binade << r.fraction_bits);
-    const Int tail = significand & ((set(1) << drop) - 1);
+    const Int tail = significand & ~(set(-1) << drop);
     const Int code = O::add_where(grows(r, r.mode, tail, drop, places, kept, negative, random), kept, set(1));
     const Mask is_zero = O::eq(magnitude, Int{});
     const Mask over = O::lt(set(r.largest_code), code);
@@ -132,7 +132,7 @@ class Rows {
       if (O::any(O::both(tiny, O::eq(code, set(r.min_normal))))) {
         const Int full = set(r.drop);
         const Int kept_full = right(significand, full);
-        const Int tail_full = significand & ((set(1) << full) - 1);
+        const Int tail_full = significand & ~(set(-1) << full);
         // One code's last bit is the other's: both count significands from the same place.
         const Mask grows_full = grows(r, r.mode, tail_full, full, full, kept_full, negative, random);
         const Mask carries =
