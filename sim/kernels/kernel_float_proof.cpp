@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "formats/round.h"
+#include "sim/kernels/kernel_float_unit.h"
 
 namespace accsim::sim::kernels {
 namespace {
@@ -261,10 +262,8 @@ class Prover {
     plan.fused = !plan.rounded_product && has_fma_;
     if (!plan.rounded_product && !has_fma_) plan.fused = true;  // the product is exact, and the loop may multiply where it adds
     if (datapath_.product.format) {
-      unit_ = proof_.scale_a + proof_.scale_b;
-      plan.product = lane_rounding(*datapath_.product.format, datapath_.product.rounding);
+      plan.product = LaneUnit(lane_, proof_.scale_a + proof_.scale_b).rounding(*datapath_.product.format, datapath_.product.rounding);
     }
-    unit_ = proof_.scale();
     plan.levels = static_cast<int>(datapath_.levels.size());
     plan.initial_level = static_cast<int>(datapath_.accumulator_level_index());
     std::int64_t addends = facts_.k;
@@ -312,7 +311,7 @@ class Prover {
       NarrowExact inexact;  // sums below are multiples of 2^lattice of at most the lane's precision
       inexact.significand = 1;
       inexact.exponent = lattice + lane_.precision;
-      plan.fast_bound = std::min(plan.fast_bound, lane_bits(inexact) - 1);
+      plan.fast_bound = std::min(plan.fast_bound, LaneUnit(lane_, proof_.scale()).bits(inexact) - 1);
       if (flushed_ ? lattice + lane_.precision + proof_.scale() <= lane_.emin : lattice + proof_.scale() < lane_.lsb) {
         plan.fast = FloatFast::none;
         if (flushed_) refuse("sums are not exact in the lane");
@@ -356,7 +355,7 @@ class Prover {
     const Level& l = datapath_.levels[static_cast<std::size_t>(index)];
     FloatLevel& level = proof_.plan.level[index];
     const bool last = index + 1 == proof_.plan.levels;
-    level.rounding = lane_rounding(l.rounded_format(), l.rounding);
+    level.rounding = LaneUnit(lane_, proof_.scale()).rounding(l.rounded_format(), l.rounding);
     level.terms = last || !l.terms ? std::numeric_limits<std::int64_t>::max() : *l.terms;
     const std::int64_t whole = std::min(level.terms, addends);
     const std::int64_t rest = addends % whole == 0 ? whole : addends % whole;
@@ -387,72 +386,6 @@ class Prover {
     return proof_.programs.back().data();
   }
 
-  /// Bits of a value in the lane; beyond its range the largest finite, below it zero.
-  [[nodiscard]] std::uint64_t lane_bits(const NarrowExact& x) const {
-    if (lane_.binary64) {
-      if (x.nan) return 0x7FF8000000000000ULL;
-      if (x.is_nonzero_finite() && log2_floor(x) + unit_ > lane_.emax) return 0x7FEFFFFFFFFFFFFFULL | sign_bit(x);
-      if (x.is_nonzero_finite() && x.exponent + unit_ < lane_.lsb) return sign_bit(x);
-      return std::bit_cast<std::uint64_t>(value(x));
-    }
-    if (x.nan) return 0x7FC00000U;
-    if (x.is_nonzero_finite() && log2_floor(x) + unit_ > lane_.emax) return 0x7F7FFFFFU | sign_bit(x);
-    if (x.is_nonzero_finite() && x.exponent + unit_ < lane_.lsb) return sign_bit(x);
-    return std::bit_cast<std::uint32_t>(static_cast<float>(value(x)));
-  }
-  [[nodiscard]] double value(const NarrowExact& x) const { return to_double(scaled(x, unit_)); }
-  [[nodiscard]] std::uint64_t sign_bit(const NarrowExact& x) const { return x.negative ? (lane_.binary64 ? 1ULL << 63 : 1ULL << 31) : 0; }
-
-  [[nodiscard]] FloatRounding lane_rounding(const Format& format, const RoundingSpec& spec) const {
-    const Limits l = limits(format);
-    const formats::Rounder rounder(format, spec);
-    FloatRounding r;
-    r.drop = lane_.precision - l.precision;
-    r.min_normal = lane_bits(l.min_normal);
-    r.max_finite = lane_bits(l.max_finite);
-    r.flush = underflow_of(spec, format) == Underflow::flush;
-    r.keeps_negative_zero = l.has_negative_zero;
-    const NarrowExact infinity = NarrowExact::infinity();
-    r.keeps_infinity = rounder(infinity).value.infinite && !rounder(infinity).events.overflow;
-    r.keeps_nan = l.has_nan;
-    NarrowExact huge;
-    huge.significand = 1;
-    huge.exponent = top_of(l.max_finite) + 2;
-    for (const int negative : {0, 1}) {
-      huge.negative = negative != 0;
-      r.overflow[negative] = lane_bits(rounder(huge).value);
-      r.infinity[negative] = lane_bits(rounder(NarrowExact::infinity(negative != 0)).value);
-    }
-    switch (spec.mode) {
-      case Rounding::rz: r.mode = FloatMode::rz; break;
-      case Rounding::rne: r.mode = FloatMode::rne; break;
-      case Rounding::rna: r.mode = FloatMode::rna; break;
-      case Rounding::ru: r.mode = FloatMode::ru; break;
-      case Rounding::rd: r.mode = FloatMode::rd; break;
-      case Rounding::ro: r.mode = FloatMode::ro; break;
-      case Rounding::sr: stochastic(spec.stochastic, r); break;
-    }
-    return r;
-  }
-
-  /// t + r carries into the kept bits where r stands at the tail's leading R bits.
-  static void stochastic(const formats::StochasticSpec& s, FloatRounding& r) {
-    const std::uint64_t mask = (std::uint64_t{1} << s.bits) - 1;
-    r.mode = FloatMode::sr;
-    r.sr_shift = r.drop - s.bits;
-    r.sr_mask = mask;
-    switch (s.kind) {
-      case StochasticKind::eager:
-      case StochasticKind::a: break;
-      case StochasticKind::b: r.sr_add = std::uint64_t{1} << (r.sr_shift - 1); break;
-      case StochasticKind::c:
-        r.mode = FloatMode::sr_c;
-        r.sr_tail = r.sr_shift;
-        break;
-      case StochasticKind::below: r.sr_flip = mask; break;  // r < t: t + (2^R - 1 - r) >= 2^R
-    }
-  }
-
   const Datapath& datapath_;
   const LayerFacts& facts_;
   const LaneType& lane_;
@@ -463,7 +396,6 @@ class Prover {
   FloatProof proof_;
   Interval scale_;
   Range products_;  ///< exact ones
-  int unit_ = 0;    ///< lane values are values * 2^unit_
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sim/interpreter.h"
+#include "sim/kernels/kernel_float_products.h"
 #include "sim/kernels/kernel_float_tile.h"
 
 namespace accsim::sim::kernels {
@@ -35,11 +36,6 @@ struct LargestPartial {
   }
 };
 
-/// The nonzero products of a tile, and how many of them their format has.
-struct ProductCounts {
-  std::int64_t nonzero = 0, exact = 0;
-};
-
 class TileRun {
  public:
   TileRun(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, TileResult& result)
@@ -51,7 +47,8 @@ class TileRun {
     result_ = {};
     result_.numbers.resize(static_cast<std::size_t>(tile_.rows * tile_.columns));
     result_.overflowed.resize(result_.numbers.size());
-    survey_products();
+    products_.emplace(set_, datapath_, tile_, bad_rows_, bad_columns_, truncates(), general_->proof().plan.products_fit);
+    result_.max_abs_product = products_->largest();
     if (native_) {
       run_fast(*native_);
     } else if (may_run_fast()) {
@@ -116,100 +113,6 @@ class TileRun {
     return bad;
   }
 
-  /// Per term, over one operand's good lines.
-  struct Survey {
-    std::vector<std::uint64_t> largest;
-    std::vector<std::int64_t> nonzero, brief;
-  };
-  Survey survey(std::span<const double> values, const std::vector<char>& bad, std::uint64_t low) const {
-    const auto k = static_cast<std::size_t>(tile_.k);
-    Survey s{std::vector<std::uint64_t>(k), std::vector<std::int64_t>(k), std::vector<std::int64_t>(k)};
-    for (std::size_t line = 0; line < bad.size(); ++line) {
-      if (bad[line] == 0) set_.lanes64.survey(values.data() + line * k, tile_.k, low, s.largest.data(), s.nonzero.data(), s.brief.data());
-    }
-    return s;
-  }
-
-  /// Of each term the largest magnitudes meet; binary64's product is the exact one rounded once. A product of odd significands has at least
-  /// the bits of either, so only pairs of two brief operands can be values of the product's format.
-  void survey_products() {
-    const int precision = datapath_.product.format ? formats::limits(*datapath_.product.format).precision : 53;
-    const std::uint64_t low = precision >= 53 ? 0 : (std::uint64_t{1} << (53 - precision)) - 1;
-    const Survey a = survey(tile_.a, bad_rows_, low);
-    const Survey b = survey(tile_.b, bad_columns_, low);
-    std::int64_t brief = 0;
-    for (std::size_t k = 0; k < a.largest.size(); ++k) {
-      const double largest = std::bit_cast<double>(a.largest[k]) * std::bit_cast<double>(b.largest[k]);
-      result_.max_abs_product = std::max(result_.max_abs_product, largest);
-      products_.nonzero += a.nonzero[k] * b.nonzero[k];
-      brief += a.brief[k] * b.brief[k];
-    }
-    const FloatPlan& plan = general_->proof().plan;
-    if (!truncates()) return;
-    mark_overflows(a, b);
-    if (plan.products_fit) return;
-    few_brief_ = brief <= tile_.rows * tile_.columns * tile_.k / 128;
-    if (!few_brief_) return;
-    const double least = to_double(formats::limits(*datapath_.product.format).min_normal);
-    for (std::size_t k = 0; k < a.largest.size(); ++k) {
-      if (a.brief[k] > 0 && b.brief[k] > 0) count_exact(k, low, least);
-    }
-  }
-
-  /// Outputs with a product beyond the finite range of its format. Binary64's product of two magnitudes is beyond where the exact one is,
-  /// or so near that truncation makes it the largest value.
-  void mark_overflows(const Survey& a, const Survey& b) {
-    const double largest = to_double(formats::limits(*datapath_.product.format).max_finite);
-    if (result_.max_abs_product <= largest) return;
-    overflowing_.assign(result_.numbers.size(), 0);
-    std::int64_t found = 0;
-    for (std::size_t k = 0; k < a.largest.size(); ++k) {
-      const double top_a = std::bit_cast<double>(a.largest[k]);
-      const double top_b = std::bit_cast<double>(b.largest[k]);
-      if (top_a * top_b <= largest) continue;
-      std::vector<std::int64_t> columns;
-      for (std::int64_t c = 0; c < tile_.columns; ++c) {
-        if (std::fabs(tile_.b[static_cast<std::size_t>(c * tile_.k) + k]) * top_a > largest) columns.push_back(c);
-      }
-      for (std::int64_t r = 0; r < tile_.rows && found <= tile_.rows * tile_.columns / 64; ++r) {
-        const double x = std::fabs(tile_.a[static_cast<std::size_t>(r * tile_.k) + k]);
-        if (!(x * top_b > largest)) continue;
-        for (const std::int64_t c : columns) {
-          if (!(x * std::fabs(tile_.b[static_cast<std::size_t>(c * tile_.k) + k]) > largest)) continue;
-          overflowing_[static_cast<std::size_t>(r * tile_.columns + c)] = 1;
-          ++found;
-        }
-      }
-    }
-    few_overflows_ = found <= tile_.rows * tile_.columns / 64;
-  }
-  [[nodiscard]] bool overflowing_product(const ColumnGroup& at, std::int64_t row, std::int64_t last) const {
-    if (overflowing_.empty()) return false;
-    for (std::int64_t r = row; r < last; ++r) {
-      const auto first = overflowing_.begin() + r * tile_.columns + at.first;
-      if (std::find(first, first + at.columns, 1) != first + at.columns) return true;
-    }
-    return false;
-  }
-
-  void count_exact(std::size_t k, std::uint64_t low, double least) {
-    const auto brief_at = [&](std::span<const double> values, const std::vector<char>& bad) {
-      std::vector<double> found;
-      for (std::size_t line = 0; line < bad.size(); ++line) {
-        const double x = values[line * static_cast<std::size_t>(tile_.k) + k];
-        if (bad[line] == 0 && x != 0 && (std::bit_cast<std::uint64_t>(x) & low) == 0) found.push_back(x);
-      }
-      return found;
-    };
-    const std::vector<double> b = brief_at(tile_.b, bad_columns_);
-    for (const double x : brief_at(tile_.a, bad_rows_)) {
-      for (const double y : b) {
-        const double p = x * y;  // of twice the format's bits: exact, or far below its smallest normal
-        products_.exact += std::fabs(p) >= least && (std::bit_cast<std::uint64_t>(p) & low) == 0 ? 1 : 0;
-      }
-    }
-  }
-
   /// The fast loops leave products' events to the tile.
   [[nodiscard]] bool truncates() const { return general_->proof().plan.fast == FloatFast::truncated; }
 
@@ -217,7 +120,7 @@ class TileRun {
     const FloatPlan& plan = general_->proof().plan;
     if (plan.fast == FloatFast::none) return false;
     if (!truncates()) return true;
-    return few_overflows_ && (plan.products_fit || few_brief_);
+    return products_->few_events();
   }
 
   /// Fast blocks; one that proves void afterwards is done again by the loop that lets sums saturate, and so are those after it, or by the
@@ -233,7 +136,7 @@ class TileRun {
       const ColumnGroup& group = lanes->groups()[g];
       for (std::int64_t row = 0; row < tile_.rows; row += rows) {
         const std::int64_t last = std::min(row + rows, tile_.rows);
-        if (overflowing_product(group, row, last)) {
+        if (products_->overflows(group.first, group.columns, row, last)) {
           all_fast = false;
           redo(group, row, last);
           continue;
@@ -290,15 +193,15 @@ class TileRun {
   void count_products(std::int64_t kept, bool all_fast) {
     const FloatPlan& plan = general_->proof().plan;
     if (all_fast) {
-      result_.events[Event::product_underflow] = products_.nonzero - kept;
-      if (!plan.products_fit) result_.events[Event::product_inexact] = products_.nonzero - products_.exact;
+      result_.events[Event::product_underflow] = products_->nonzero() - kept;
+      if (!plan.products_fit) result_.events[Event::product_inexact] = products_->nonzero() - products_->exact();
       return;
     }
     // Some blocks counted for themselves: the rest of the products are those of the tile without theirs.
-    result_.events[Event::product_underflow] += (products_.nonzero - redone_nonzero_) - kept;
+    result_.events[Event::product_underflow] += (products_->nonzero() - redone_nonzero_) - kept;
     if (!plan.products_fit) {
       result_.events[Event::product_inexact] -= redone_inexact_;
-      result_.events[Event::product_inexact] += products_.nonzero - products_.exact;
+      result_.events[Event::product_inexact] += products_->nonzero() - products_->exact();
     }
   }
 
@@ -399,7 +302,8 @@ class TileRun {
     std::vector<Ran> odd;
     for (const Ran& r : ran_) {
       if (r.to_measure == nullptr) odd.push_back(r);
-      else if (r.largest == 0 && (saw_normal_sum_ || products_.nonzero == 0)) continue;  // sums that were flushed matter where all are tiny
+      else if (r.largest == 0 && (saw_normal_sum_ || products_->nonzero() == 0))
+        continue;  // sums that were flushed matter where all are tiny
       else if (r.largest == (r.to_measure == &*general_ ? largest_general : largest_other)) measure(r, odd);
     }
     std::uint64_t largest = 0;
@@ -470,11 +374,9 @@ class TileRun {
   LayerFacts facts_;
   std::vector<char> bad_rows_, bad_columns_;
   std::optional<LaneTile> general_, native_, flushed_;
-  ProductCounts products_;
-  bool few_brief_ = true, few_overflows_ = true;
-  bool saw_normal_sum_ = false;    ///< in a block of the loop that flushes
-  bool exact_sums_ = false;        ///< every sum of every block was exact in the lane
-  std::vector<char> overflowing_;  ///< outputs with an overflowing product; empty: none
+  std::optional<TileProducts> products_;
+  bool saw_normal_sum_ = false;  ///< in a block of the loop that flushes
+  bool exact_sums_ = false;      ///< every sum of every block was exact in the lane
   std::int64_t redone_nonzero_ = 0, redone_inexact_ = 0;
   std::vector<Ran> ran_;
 };
