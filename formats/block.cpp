@@ -142,7 +142,7 @@ BlockFormat parse_block_format(std::string_view text) {
 }
 
 std::string spelling(const BlockFormat& f) {
-  const std::string text = f.name.substr(0, f.name.find(':'));
+  std::string text = f.name.substr(0, f.name.find(':'));
   if (f.rule == ScaleRule::nvfp4) return text;
   return text + ":scale=" + name_of(f.rule) + ",block=" + std::to_string(f.block);
 }

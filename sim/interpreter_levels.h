@@ -14,6 +14,7 @@
 #include "sim/online/level.h"
 #include "sim/random_site.h"
 #include "sim/statistics.h"
+#include "sim/tininess.h"
 
 namespace accsim::sim {
 
@@ -29,18 +30,6 @@ class Largest {
  private:
   formats::BasicExact<U> largest_;
 };
-
-/// Whether an inexact rounding of `exact` raises the underflow flag.
-template <class U>
-bool is_tiny(Tininess tininess, const formats::Rounder& rounder, const formats::BasicExact<U>& exact, std::uint32_t random,
-             const formats::Events& events) {
-  switch (tininess) {
-    case Tininess::after: return rounder.is_tiny(exact, random);
-    case Tininess::before: return rounder.is_below_normal(exact);
-    case Tininess::delivered: return rounder.is_float() && events.underflow;
-  }
-  return false;
-}
 
 /// What one output gives besides its value.
 template <class U>

@@ -5,6 +5,7 @@
 #include "formats/error.h"
 #include "formats/round.h"
 #include "sim/executor.h"
+#include "sim/tininess.h"
 
 namespace accsim::sim {
 namespace {

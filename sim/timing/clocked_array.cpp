@@ -42,7 +42,7 @@ void ClockedArray::clock(const UnitControl& control, const std::vector<Code>& a,
   const auto cols = static_cast<std::size_t>(cols_);
   const auto through = [](std::deque<Operand>& registers, const Operand& in) {
     registers.push_back(in);
-    const Operand out = registers.front();
+    Operand out = registers.front();
     registers.pop_front();
     return out;
   };
