@@ -6,6 +6,7 @@
 
 #include "cli/accumulator_search.h"
 #include "cli/command.h"
+#include "cli/json_number.h"
 #include "cli/table_text.h"
 
 namespace accsim::cli {
@@ -13,13 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json width_json(const std::optional<double>& x) {
-  if (!x || std::isnan(*x)) return nullptr;
-  if (std::isinf(*x)) return *x > 0 ? "inf" : "-inf";
-  return *x;
-}
 Json bits_json(const std::optional<int>& bits) { return bits ? Json(*bits) : Json(nullptr); }
-std::string csv_cell(const Json& j) { return j.is_null() ? "" : j.is_string() ? j.get<std::string>() : j.dump(); }
 
 std::string format_text(const AccumulatorWidth& width) {
   if (!width.fraction_bits) return "-";
@@ -63,17 +58,17 @@ void write_accumulator_json(std::ostream& out, const std::vector<AccumulatorRow>
       widths.push_back({{"chunk", w.chunk},
                         {"fraction_bits", bits_json(w.fraction_bits)},
                         {"exponent_bits", bits_json(w.exponent_bits)},
-                        {"sndr_db", width_json(w.sndr_db)},
-                        {"one_fraction_bit_less_sndr_db", width_json(w.less_fraction_db)},
-                        {"one_exponent_bit_less_sndr_db", width_json(w.less_exponent_db)},
-                        {"variance_retention", width_json(w.variance_retention)},
+                        {"sndr_db", json_number(w.sndr_db)},
+                        {"one_fraction_bit_less_sndr_db", json_number(w.less_fraction_db)},
+                        {"one_exponent_bit_less_sndr_db", json_number(w.less_exponent_db)},
+                        {"variance_retention", json_number(w.variance_retention)},
                         {"closed_form_fraction_bits_unverified", w.closed_form_fraction_bits}});
     layers.push_back({{"name", row.name},
                       {"pass", row.pass},
                       {"k", row.k},
                       {"outputs", row.outputs},
                       {"sampled_outputs", row.sampled},
-                      {"target_sndr_db", width_json(row.target_db)},
+                      {"target_sndr_db", json_number(row.target_db)},
                       {"max_abs_partial", row.max_abs_partial},
                       {"accumulators", widths}});
   }
@@ -82,7 +77,7 @@ void write_accumulator_json(std::ostream& out, const std::vector<AccumulatorRow>
                   {"operands", {o.in_a, o.in_b}},
                   {"rounding", o.rounding},
                   {"within_db", o.floor_db ? Json(nullptr) : Json(o.within_db)},
-                  {"floor_db", width_json(o.floor_db)},
+                  {"floor_db", json_number(o.floor_db)},
                   {"layers", layers}};
   out << j.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
 }
@@ -93,10 +88,10 @@ void write_accumulator_csv(std::ostream& out, const std::vector<AccumulatorRow>&
   for (const AccumulatorRow& row : rows) {
     for (const AccumulatorWidth& w : row.widths)
       out << csv_text(row.name) << ',' << row.pass << ',' << row.k << ',' << row.outputs << ',' << row.sampled << ','
-          << csv_cell(width_json(row.target_db)) << ',' << csv_cell(Json(row.max_abs_partial)) << ',' << w.chunk << ','
-          << csv_cell(bits_json(w.fraction_bits)) << ',' << csv_cell(bits_json(w.exponent_bits)) << ',' << csv_cell(width_json(w.sndr_db))
-          << ',' << csv_cell(width_json(w.less_fraction_db)) << ',' << csv_cell(width_json(w.less_exponent_db)) << ','
-          << csv_cell(width_json(w.variance_retention)) << ',' << w.closed_form_fraction_bits << '\n';
+          << csv_cell(json_number(row.target_db)) << ',' << csv_cell(Json(row.max_abs_partial)) << ',' << w.chunk << ','
+          << csv_cell(bits_json(w.fraction_bits)) << ',' << csv_cell(bits_json(w.exponent_bits)) << ',' << csv_cell(json_number(w.sndr_db))
+          << ',' << csv_cell(json_number(w.less_fraction_db)) << ',' << csv_cell(json_number(w.less_exponent_db)) << ','
+          << csv_cell(json_number(w.variance_retention)) << ',' << w.closed_form_fraction_bits << '\n';
   }
 }
 

@@ -15,19 +15,6 @@ namespace {
 
 constexpr int most_fraction_bits = 23, most_exponent_bits = 8, least_exponent_bits = 2;
 
-std::size_t statistic_index(sim::StatisticGroup group, std::string_view name) {
-  const auto rows = sim::statistic_rows();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].group == group && rows[i].name == name) return i;
-  }
-  throw std::logic_error("no statistic " + std::string(name));
-}
-
-std::optional<double> double_of(const sim::StatisticValue& value) {
-  if (const double* x = std::get_if<double>(&value)) return *x;
-  return std::nullopt;
-}
-
 /// Fraction bits of an exact product of the two operands; 0 bits for what has none.
 int product_fraction_bits(const sim::Datapath& datapath) {
   const auto of = [](const sim::Operand& operand) {
@@ -67,11 +54,11 @@ class PassSearch {
     row.outputs = pass_.lowering->m * pass_.lowering->n * pass_.lowering->batch;
     row.sampled = sample_.m * sample_.n * sample_.batch;
     const sim::LayerResult widest = run(datapath(most_exponent_bits, most_fraction_bits, 1));
-    row.max_abs_partial = double_of(widest.statistics[statistic_index(sim::StatisticGroup::range, "max_abs_partial")]).value_or(0);
+    row.max_abs_partial = widest.real(sim::StatisticGroup::range, "max_abs_partial").value_or(0);
     if (options_.floor_db) {
       row.target_db = options_.floor_db;
     } else {
-      const auto exact_db = double_of(widest.statistics[statistic_index(sim::StatisticGroup::quantization, "sqnr_db")]);
+      const auto exact_db = widest.real(sim::StatisticGroup::quantization, "sqnr_db");
       if (exact_db && std::isinf(*exact_db))
         throw InputError("layer \"" + row.name + "\", pass " + row.pass,
                          "operands that lose nothing as " + options_.in_a + " and " + options_.in_b + ": an exact sum has an infinite SNDR",
@@ -108,9 +95,7 @@ class PassSearch {
   /// It passes if the SNDR is kept and no output is infinite or NaN that a wide accumulator would not have.
   [[nodiscard]] Trial trial(int exponent_bits, int fraction_bits, std::int64_t chunk) const {
     const sim::LayerResult result = run(datapath(exponent_bits, fraction_bits, chunk));
-    const auto& at = options_.floor_db ? result.statistics[statistic_index(sim::StatisticGroup::error, "sndr_db")]
-                                       : result.statistics[statistic_index(sim::StatisticGroup::total, "sndr_db")];
-    Trial t{.db = double_of(at)};
+    Trial t{.db = result.real(options_.floor_db ? sim::StatisticGroup::error : sim::StatisticGroup::total, "sndr_db")};
     t.passes = t.db && *t.db >= target_db_ && result.events[sim::Event::sum_overflow] == 0;
     return t;
   }

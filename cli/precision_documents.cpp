@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json_number.h"
 #include "cli/precision_assignment.h"
 #include "cli/table_text.h"
 
@@ -16,11 +17,6 @@ using Json = nlohmann::ordered_json;
 std::string db_text(const std::optional<double>& db) { return db ? fmt::format("{:.2f}", *db) : "-"; }
 std::string share_text(double share) { return fmt::format("{:.3g} %", 100 * share); }
 
-Json json_db(const std::optional<double>& x) {
-  if (!x || std::isnan(*x)) return nullptr;
-  if (std::isinf(*x)) return *x > 0 ? "inf" : "-inf";
-  return *x;
-}
 Json step_json(const std::optional<std::int64_t>& step) { return step ? Json(*step) : Json(nullptr); }
 
 /// The worst of the steps: lowest SNDR, largest shares.
@@ -36,7 +32,7 @@ TensorFit worst(const TensorAssignment& tensor, bool less) {
   return all;
 }
 
-Json fit_json(const TensorFit& fit) { return {{"sndr_db", json_db(fit.sndr_db)}, {"clipped", fit.clipped}, {"zeroed", fit.zeroed}}; }
+Json fit_json(const TensorFit& fit) { return {{"sndr_db", json_number(fit.sndr_db)}, {"clipped", fit.clipped}, {"zeroed", fit.zeroed}}; }
 
 Json tensor_json(const TensorAssignment& tensor) {
   Json j = {{"tensor", tensor.tensor}};
@@ -58,10 +54,7 @@ Json tensor_json(const TensorAssignment& tensor) {
   return j;
 }
 
-std::string csv_number(const std::optional<double>& x) {
-  const Json j = json_db(x);
-  return j.is_null() ? "" : j.is_string() ? j.get<std::string>() : j.dump();
-}
+std::string csv_number(const std::optional<double>& x) { return csv_cell(json_number(x)); }
 
 }  // namespace
 
@@ -109,15 +102,15 @@ void write_assignment_json(std::ostream& out, const Assignment& assignment, cons
     for (const PassReplay& r : layer.passes)
       passes.push_back({{"training_step", step_json(r.step)},
                         {"pass", r.pass},
-                        {"sndr_db", json_db(r.assigned_db)},
-                        {"one_bit_less_sndr_db", json_db(r.less_db)}});
+                        {"sndr_db", json_number(r.assigned_db)},
+                        {"one_bit_less_sndr_db", json_number(r.less_db)}});
     layers.push_back({{"name", layer.name},
                       {"op", layer.op},
                       {"training_steps", steps},
-                      {"sigma_grad_output_max", json_db(layer.activation_gradient_sigma)},
-                      {"sigma_grad_weight_max", json_db(layer.weight_gradient_sigma_max)},
-                      {"sigma_grad_weight_min", json_db(layer.weight_gradient_sigma_min)},
-                      {"lambda_max", json_db(layer.lambda_max)},
+                      {"sigma_grad_output_max", json_number(layer.activation_gradient_sigma)},
+                      {"sigma_grad_weight_max", json_number(layer.weight_gradient_sigma_max)},
+                      {"sigma_grad_weight_min", json_number(layer.weight_gradient_sigma_min)},
+                      {"lambda_max", json_number(layer.lambda_max)},
                       {"lambda_max_source", !layer.lambda_max ? Json(nullptr) : Json(layer.lambda_measured ? "trace" : "gains file")},
                       {"tensors", tensors},
                       {"passes", passes}});

@@ -92,15 +92,6 @@ TensorFit fit_update(const sim::Tensor& weight, const sim::Tensor& gradient, con
   return fit_of(sndr, counts);
 }
 
-std::optional<double> total_sndr_db(const sim::LayerResult& result) {
-  const auto rows = sim::statistic_rows();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].group != sim::StatisticGroup::total || rows[i].name != "sndr_db") continue;
-    if (const double* db = std::get_if<double>(&result.statistics[i])) return *db;
-  }
-  return std::nullopt;
-}
-
 class Replayer {
  public:
   Replayer(const traces::TraceFile& trace, const AssignOptions& options)
@@ -167,7 +158,7 @@ class Replayer {
       sim::SimulateOptions simulate;
       simulate.threads = options_.threads;
       simulate.seed = options_.seed;
-      return total_sndr_db(sim::simulate(datapath, problem, simulate));
+      return sim::simulate(datapath, problem, simulate).real(sim::StatisticGroup::total, "sndr_db");
     };
     PassReplay replay{.step = step.step, .pass = std::string(name_of(pass)), .assigned_db = at(*format_a, *format_b), .less_db = {}};
     if (format_a->bits > 1 && format_b->bits > 1) replay.less_db = at(format_a->one_bit_less(), format_b->one_bit_less());

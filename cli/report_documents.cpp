@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/json_number.h"
 #include "cli/loss_report.h"
 #include "cli/run_report.h"
 #include "cli/table_text.h"
@@ -14,12 +15,6 @@ namespace {
 using nlohmann::ordered_json;
 using sim::StatisticGroup;
 using sim::StatisticValue;
-
-ordered_json json_number(double value) {
-  if (std::isnan(value)) return nullptr;
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value;
-}
 
 ordered_json json_value(const StatisticValue& value) {
   struct Visitor {

@@ -19,12 +19,6 @@ std::string decibels(const sim::StatisticValue& value) {
   return "-";
 }
 
-const sim::StatisticValue& statistic(const LayerReport& layer, sim::StatisticGroup group, std::string_view name) {
-  const auto rows = sim::statistic_rows();
-  const auto row = std::find_if(rows.begin(), rows.end(), [&](const sim::StatisticRow& r) { return r.group == group && r.name == name; });
-  return layer.result.statistics[static_cast<std::size_t>(row - rows.begin())];
-}
-
 struct Row {
   std::string name, pass, k, macs, outputs, overflowed, overflow, underflow, swamped, sndr;
 };
@@ -45,7 +39,7 @@ Row row_of(const LayerReport& layer) {
           count(e[Event::product_overflow] + e[Event::sum_overflow]),
           count(e[Event::product_underflow] + e[Event::sum_underflow]),
           count(e[Event::swamped]),
-          decibels(statistic(layer, sim::StatisticGroup::error, "sndr_db"))};
+          decibels(layer.result.statistic(sim::StatisticGroup::error, "sndr_db"))};
 }
 
 /// Name and pass in at most 60 columns.
@@ -101,7 +95,7 @@ void write_lowest_sndr(std::ostream& out, const RunReport& report) {
   const LayerReport* lowest = nullptr;
   double lowest_db = HUGE_VAL;
   for (const LayerReport& layer : report.layers) {
-    const auto* db = std::get_if<double>(&statistic(layer, sim::StatisticGroup::error, "sndr_db"));
+    const auto* db = std::get_if<double>(&layer.result.statistic(sim::StatisticGroup::error, "sndr_db"));
     if (db != nullptr && *db < lowest_db) {
       lowest_db = *db;
       lowest = &layer;
@@ -116,8 +110,8 @@ void write_widths(std::ostream& out, const RunReport& report) {
   std::int64_t guaranteed = 0;
   for (const LayerReport& layer : report.layers) {
     if (!layer.result.has_bits) continue;
-    observed = std::max(observed, std::get<std::int64_t>(statistic(layer, sim::StatisticGroup::bits, "observed")));
-    guaranteed = std::max(guaranteed, std::get<std::int64_t>(statistic(layer, sim::StatisticGroup::bits, "range_bound")));
+    observed = std::max(observed, std::get<std::int64_t>(layer.result.statistic(sim::StatisticGroup::bits, "observed")));
+    guaranteed = std::max(guaranteed, std::get<std::int64_t>(layer.result.statistic(sim::StatisticGroup::bits, "range_bound")));
   }
   if (observed != 0) out << fmt::format("sums: safe at {} bits on this trace, guaranteed at {} bits for any input\n", observed, guaranteed);
 }
@@ -127,10 +121,10 @@ void write_online_cycles(std::ostream& out, const RunReport& report) {
   std::int64_t longest = 0, all = 0, saved = 0;
   bool may_stop = false;
   for (const LayerReport& layer : report.layers) {
-    const auto* cycles = std::get_if<std::int64_t>(&statistic(layer, sim::StatisticGroup::cycles, "per_output"));
+    const auto* cycles = std::get_if<std::int64_t>(&layer.result.statistic(sim::StatisticGroup::cycles, "per_output"));
     if (cycles == nullptr) continue;
     longest = std::max(longest, *cycles);
-    const auto* of_layer = std::get_if<std::int64_t>(&statistic(layer, sim::StatisticGroup::cycles, "saved"));
+    const auto* of_layer = std::get_if<std::int64_t>(&layer.result.statistic(sim::StatisticGroup::cycles, "saved"));
     if (of_layer == nullptr) continue;
     may_stop = true;
     all += *cycles * layer.result.outputs;
@@ -153,11 +147,12 @@ void write_cycles(std::ostream& out, const RunReport& report) {
   double slots = 0;
   for (const LayerReport& layer : report.layers) {
     if (!layer.result.has_cycles) return;
-    total += std::get<std::int64_t>(statistic(layer, sim::StatisticGroup::cycles, "total"));
+    total += std::get<std::int64_t>(layer.result.statistic(sim::StatisticGroup::cycles, "total"));
     const double layer_macs = static_cast<double>(layer.result.macs);
     macs += layer_macs;
-    slots += layer_macs / std::get<double>(statistic(layer, sim::StatisticGroup::cycles, "utilization"));
-    if (const auto* count = std::get_if<std::int64_t>(&statistic(layer, sim::StatisticGroup::cycles, "scale_sim"))) scale_sim += *count;
+    slots += layer_macs / std::get<double>(layer.result.statistic(sim::StatisticGroup::cycles, "utilization"));
+    if (const auto* count = std::get_if<std::int64_t>(&layer.result.statistic(sim::StatisticGroup::cycles, "scale_sim")))
+      scale_sim += *count;
   }
   if (report.layers.empty()) return;
   out << fmt::format("cycles: {}, utilization {:.3g} %\n", total, 100 * macs / slots);

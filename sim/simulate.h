@@ -49,6 +49,15 @@ struct LayerResult {
   std::vector<double> output, reference;               ///< real units, natural shape, where kept
   std::vector<std::uint64_t> output_code;
   int code_words = 1;  ///< 64-bit words a code; 0 where the result has no codes (underflow none)
+
+  [[nodiscard]] const StatisticValue& statistic(StatisticGroup group, std::string_view name) const {
+    return statistics[statistic_index(group, name)];
+  }
+  /// A statistic in real numbers; unset where it is undefined.
+  [[nodiscard]] std::optional<double> real(StatisticGroup group, std::string_view name) const {
+    const double* x = std::get_if<double>(&statistic(group, name));
+    return x != nullptr ? std::optional(*x) : std::nullopt;
+  }
 };
 
 /// The same result, to the last bit, for every number of threads and every executor.

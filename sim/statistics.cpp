@@ -1,5 +1,9 @@
 #include "sim/statistics.h"
 
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
 namespace accsim::sim {
 
 std::span<const StatisticRow> statistic_rows() {
@@ -49,6 +53,13 @@ std::span<const StatisticRow> statistic_rows() {
       StatisticRow{cycles, "scale_sim", "cycles", sum, "as SCALE-Sim counts: elements of one cycle, os folds without their drain"},
   };
   return rows;
+}
+
+std::size_t statistic_index(StatisticGroup group, std::string_view name) {
+  const std::span<const StatisticRow> rows = statistic_rows();
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const StatisticRow& r) { return r.group == group && r.name == name; });
+  if (row == rows.end()) throw std::logic_error("no statistic " + std::string(name));
+  return static_cast<std::size_t>(row - rows.begin());
 }
 
 std::string_view name_of(StatisticGroup group) {

@@ -53,6 +53,8 @@ struct StatisticRow {
 };
 /// All rows, in the order of the report.
 std::span<const StatisticRow> statistic_rows();
+/// The place of a statistic among them; std::logic_error where there is none.
+std::size_t statistic_index(StatisticGroup group, std::string_view name);
 std::string_view name_of(StatisticGroup group);
 
 /// A statistic's value; monostate where it is undefined (JSON null). Infinities are values.
