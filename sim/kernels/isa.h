@@ -21,6 +21,20 @@ constexpr std::string_view name_of(Isa isa) {
   return "";
 }
 
+/// One of three objects that differ in their instruction set, made of it when first asked for.
+template <class Made>
+const Made& made_for(Isa isa) {
+  static const Made baseline(Isa::baseline);
+  static const Made avx2(Isa::avx2);
+  static const Made avx512(Isa::avx512);
+  switch (isa) {
+    case Isa::baseline: return baseline;
+    case Isa::avx2: return avx2;
+    case Isa::avx512: return avx512;
+  }
+  return baseline;
+}
+
 /// True where this machine runs code compiled for it. AVX2 and AVX-512 are there only in x86-64 builds.
 bool host_has(Isa isa);
 

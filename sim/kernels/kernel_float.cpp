@@ -7,15 +7,22 @@
 namespace accsim::sim::kernels {
 namespace {
 
+FloatLaneSet lanes_for(Isa isa) {
+#if defined(__x86_64__)
+  constexpr LaneMeans all = {.fma = true, .flush = true, .native = true};
+  if (isa == Isa::avx2) return {float_avx2_32, float_avx2_64, all};
+  if (isa == Isa::avx512) return {float_avx512_32, float_avx512_64, all};
+#endif
+  (void)isa;
+  return {float_baseline_32, float_baseline_64, {}};
+}
+
 class FloatKernel final : public Executor {
  public:
-  FloatKernel(Isa isa, std::string_view name, std::string_view meaning, const FloatLanes& lanes32, const FloatLanes& lanes64)
-      : name_(name),
-        meaning_(meaning),
-        set_{lanes32, lanes64, {.fma = isa != Isa::baseline, .flush = isa != Isa::baseline, .native = isa != Isa::baseline}} {}
+  explicit FloatKernel(Isa isa) : name_("float_" + std::string(name_of(isa))), set_(lanes_for(isa)) {}
 
   [[nodiscard]] std::string_view name() const override { return name_; }
-  [[nodiscard]] std::string_view meaning() const override { return meaning_; }
+  [[nodiscard]] std::string_view meaning() const override { return "floats in sequence, trees and interleaved, in lanes of outputs"; }
   [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
     if (prove_float(datapath, facts, binary32_lanes, set_.means).refusal.empty()) return {};
     return prove_float(datapath, facts, binary64_lanes, set_.means).refusal;
@@ -23,27 +30,12 @@ class FloatKernel final : public Executor {
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override { run_float_tile(set_, datapath, tile, result); }
 
  private:
-  std::string_view name_, meaning_;
+  std::string name_;
   FloatLaneSet set_;
 };
 
 }  // namespace
 
-const Executor& float_kernel(Isa isa) {
-  static const FloatKernel baseline(Isa::baseline, "float_baseline", "floats in sequence, trees and interleaved; any machine",
-                                    float_baseline_32, float_baseline_64);
-#if defined(__x86_64__)
-  static const FloatKernel avx2(Isa::avx2, "float_avx2", "the same on AVX2 and FMA (x86-64-v3)", float_avx2_32, float_avx2_64);
-  static const FloatKernel avx512(Isa::avx512, "float_avx512", "the same on AVX-512 (x86-64-v4)", float_avx512_32, float_avx512_64);
-  switch (isa) {
-    case Isa::baseline: return baseline;
-    case Isa::avx2: return avx2;
-    case Isa::avx512: return avx512;
-  }
-#else
-  (void)isa;
-#endif
-  return baseline;
-}
+const Executor& float_kernel(Isa isa) { return made_for<FloatKernel>(isa); }
 
 }  // namespace accsim::sim::kernels

@@ -257,14 +257,8 @@ class FastLoop {
     }
   }
 
-  /// The last sum, where it is zero, with its sign: that of a flushed sum, + where two numbers cancel; NaN where the addends are zeros,
-  /// whose signs a truncating loop does not keep.
   static Real signed_zero(Real acc, Real x, Real result) {
-    const Real exact = odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x);
-    const Int sign = O::bits(exact) & O::set(O::sign);
-    const Mask unknown = O::eq(O::magnitude(acc) | O::magnitude(x), Int{});
-    const Int zero = O::select(unknown, O::set(O::infinity + 1), sign);
-    return O::real(O::select(O::eq(O::magnitude(result), Int{}), zero, O::bits(result)));
+    return with_sign_of_zero<O>(result, odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x), acc, x);
   }
   static ACCSIM_INLINE void refill(Words& words, const FloatRandom& source, const FloatBlock& block) {
     if (words.ordinal % 4 == 0) {

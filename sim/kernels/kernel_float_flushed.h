@@ -239,14 +239,7 @@ class FlushedLoop {
     return last ? signed_zero(acc, x, d) : d;
   }
 
-  /// The last sum, where it is zero, with its sign: that of a flushed sum, + where two numbers cancel, as the host has them; NaN where the
-  /// addends are zeros, whose signs the loop does not keep.
-  static Real signed_zero(Real acc, Real x, Real result) {
-    const Int sign = O::bits(acc + x) & O::set(O::sign);
-    const Mask unknown = O::eq(O::magnitude(acc) | O::magnitude(x), Int{});
-    const Int zero = O::select(unknown, O::set(O::infinity + 1), sign);
-    return O::real(O::select(O::eq(O::magnitude(result), Int{}), zero, O::bits(result)));
-  }
+  static Real signed_zero(Real acc, Real x, Real result) { return with_sign_of_zero<O>(result, acc + x, acc, x); }
 
   static void finish(const Counts& n, const Constants& c, FloatBlock& block) {
     const std::int64_t tiny = total<T>(n.tiny);

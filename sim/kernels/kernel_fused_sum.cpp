@@ -102,16 +102,6 @@ class FusedExecutor final : public Executor {
 
 }  // namespace
 
-const Executor& fused_sum_kernel(Isa isa) {
-  static const FusedExecutor baseline(Isa::baseline);
-  static const FusedExecutor avx2(Isa::avx2);
-  static const FusedExecutor avx512(Isa::avx512);
-  switch (isa) {
-    case Isa::baseline: return baseline;
-    case Isa::avx2: return avx2;
-    case Isa::avx512: return avx512;
-  }
-  return baseline;
-}
+const Executor& fused_sum_kernel(Isa isa) { return made_for<FusedExecutor>(isa); }
 
 }  // namespace accsim::sim::kernels

@@ -316,16 +316,6 @@ class IntegerExecutor final : public Executor {
 
 }  // namespace
 
-const Executor& integer_kernel(Isa isa) {
-  static const IntegerExecutor baseline(Isa::baseline);
-  static const IntegerExecutor avx2(Isa::avx2);
-  static const IntegerExecutor avx512(Isa::avx512);
-  switch (isa) {
-    case Isa::baseline: return baseline;
-    case Isa::avx2: return avx2;
-    case Isa::avx512: return avx512;
-  }
-  return baseline;
-}
+const Executor& integer_kernel(Isa isa) { return made_for<IntegerExecutor>(isa); }
 
 }  // namespace accsim::sim::kernels

@@ -236,16 +236,6 @@ class OnlineExecutor final : public Executor {
 
 }  // namespace
 
-const Executor& online_kernel(Isa isa) {
-  static const OnlineExecutor baseline(Isa::baseline);
-  static const OnlineExecutor avx2(Isa::avx2);
-  static const OnlineExecutor avx512(Isa::avx512);
-  switch (isa) {
-    case Isa::baseline: return baseline;
-    case Isa::avx2: return avx2;
-    case Isa::avx512: return avx512;
-  }
-  return baseline;
-}
+const Executor& online_kernel(Isa isa) { return made_for<OnlineExecutor>(isa); }
 
 }  // namespace accsim::sim::kernels
