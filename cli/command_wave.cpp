@@ -80,7 +80,7 @@ class Wave {
       }
       in.ready = out_ready_.at(cycle);
       writer.row(cycle++, wave.sample(in));
-      if (in.valid && unit.outputs(in.ready).ready) ++next;
+      if (in.valid && unit.outputs(in.ready, in.accumulator.has_value()).ready) ++next;
       unit.clock(in);
     } while (next < issues.size() || !unit.is_empty());
     writer.finish(cycle);

@@ -39,7 +39,7 @@ UnitWave::UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc
 }
 
 std::vector<sim::UnitSample> UnitWave::sample(const sim::UnitInputs& in) const {
-  const sim::UnitOutputs out = unit_.outputs(in.ready);
+  const sim::UnitOutputs out = unit_.outputs(in.ready, !in.valid || in.accumulator.has_value());
   std::vector<sim::UnitSample> all;
   const auto bit = [&](bool value, bool valid = true) { all.push_back({value ? 1U : 0U, valid}); };
   const auto code = [&](formats::Code value, bool valid) { all.push_back({valid ? value : 0, valid}); };

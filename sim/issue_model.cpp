@@ -32,8 +32,8 @@ bool is_signalling(Code code, const formats::Format& format) {
 
 int emin_of(const formats::Format& format) { return format.as_float() != nullptr ? formats::limits(format).emin : -(1 << 24); }
 
-/// NV of a row: what its operands do to one another.
-bool invalid_operation(const std::vector<NarrowExact>& products, bool infinity_times_zero, bool signalling,
+/// NV of a row: what its operands do to one another. Beside a quiet NaN, which decides the sum, infinities do not meet.
+bool invalid_operation(const std::vector<NarrowExact>& products, bool infinity_times_zero, bool signalling, bool nan_operand,
                        const NarrowExact& accumulator) {
   bool plus = accumulator.infinite && !accumulator.negative;
   bool minus = accumulator.infinite && accumulator.negative;
@@ -41,7 +41,7 @@ bool invalid_operation(const std::vector<NarrowExact>& products, bool infinity_t
     plus |= p.infinite && !p.negative;
     minus |= p.infinite && p.negative;
   }
-  return signalling || infinity_times_zero || (plus && minus);
+  return signalling || infinity_times_zero || (plus && minus && !nan_operand && !accumulator.nan);
 }
 
 /// Overflow gives infinities, so that a NaN is made by an invalid operation alone.
@@ -230,7 +230,7 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
   r.product = product_code;
   const EventCounts& e = result.events;
   const bool nan_from_overflow = result.output(0).nan && !nan_operand && !c_before.nan && keeps_infinities_;
-  if (invalid_operation(products, infinity_times_zero, signalling, c_before) || nan_from_overflow) r.flags |= flag_invalid;
+  if (invalid_operation(products, infinity_times_zero, signalling, nan_operand, c_before) || nan_from_overflow) r.flags |= flag_invalid;
   if (result.overflowed.front() != 0) r.flags |= flag_overflow;
   if (result.tiny.front() != 0) r.flags |= flag_underflow;
   if (e[Event::product_inexact] + e[Event::sum_inexact] != 0) r.flags |= flag_inexact;

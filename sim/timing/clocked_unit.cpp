@@ -63,7 +63,7 @@ ClockedUnit::ClockedUnit(const Datapath& datapath, std::int64_t terms, std::int6
     if (block.issues() != 1)
       throw InputError("rows of " + std::to_string(terms) + " terms", "several issues of datapath \"" + datapath.name + "\"",
                        "rows of one issue: a term, or the `terms` of a level that takes several at a time");
-    if (model().has_accumulator()) interval_ = std::max(interval_, block.interval);
+    if (model().has_accumulator()) turn_ = std::max(turn_, block.interval);
   }
   if (interleaved_ && model().in_format() != model().out_format())
     throw InputError("accumulator: format", model().out_format().name + " behind interleaved sums of " + model().in_format().name,
@@ -128,7 +128,8 @@ void ClockedUnit::reset() {
   own_.clear();
   rows_ = 0;
   terms_of_sum_ = 0;
-  pause_ = 0;
+  pause_ = wait_ = 0;
+  loops_ = false;
   combining_ = false;
   model_.reset_generators();
 }
@@ -147,11 +148,11 @@ const UnitItem* ClockedUnit::product() const {
   return adder_.empty() ? nullptr : at(adder_.front().item);
 }
 
-UnitOutputs ClockedUnit::outputs(bool ready) const {
+UnitOutputs ClockedUnit::outputs(bool ready, bool given) const {
   const UnitItem* r = result();
   const bool moves = r == nullptr || ready;
   UnitOutputs out;
-  out.ready = moves && pause_ == 0 && !combining_;
+  out.ready = moves && takes_issues(given);
   if (!line_.empty()) {
     out.ready = ready || std::any_of(line_.begin(), line_.end(), [](const Stage* stage) { return stage->item == nothing; });
   }
@@ -210,12 +211,16 @@ bool ClockedUnit::clock(const UnitControl& control, const BatchOperands& operand
     ++edges_;
     return false;
   }
-  const bool takes = control.valid && pause_ <= 0 && !combining_;
+  const bool given = operands.accumulator != nullptr;
+  const bool takes = control.valid && takes_issues(given);
   pause_ = std::max<std::int64_t>(0, pause_ - 1);
+  wait_ = std::max<std::int64_t>(0, wait_ - 1);
   int entering = nothing;
   if (takes) {
     entering = taken(control, operands);
     pause_ = interval_ - 1;
+    wait_ = turn_ - 1;
+    loops_ |= !given;
     combining_ = interleaved_ && control.last;
   }
   advance(entering);

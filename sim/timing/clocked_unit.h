@@ -88,7 +88,8 @@ class ClockedUnit {
   [[nodiscard]] std::int64_t units() const { return model_.units(); }
   [[nodiscard]] std::int64_t terms() const { return terms_; }
   [[nodiscard]] bool on_lanes() const { return model_.on_lanes(); }
-  [[nodiscard]] UnitOutputs outputs(bool ready) const;
+  /// `given`: the issue that is offered brings its accumulator; without an issue `ready` is that of one that does.
+  [[nodiscard]] UnitOutputs outputs(bool ready, bool given = true) const;
   /// The issue whose result stands at the output; null: none. Of an interleaved unit there is no issue: a sum's item has no operands.
   [[nodiscard]] const UnitItem* result() const;
   /// The issue whose product stands in the last register before the adder (without one: in the first register); null: none, or the
@@ -138,12 +139,14 @@ class ClockedUnit {
   void reset();
   [[nodiscard]] const UnitItem* at(int item) const { return item == nothing ? nullptr : &items_[static_cast<std::size_t>(item)]; }
   [[nodiscard]] int result_item() const;
+  [[nodiscard]] bool takes_issues(bool given) const { return pause_ == 0 && !combining_ && (wait_ == 0 || (given && !loops_)); }
 
   Datapath datapath_;
   BatchModel model_;
   Block block_;  ///< of the accumulator
   std::int64_t terms_ = 1;
-  std::int64_t interval_ = 1;
+  std::int64_t interval_ = 1;  ///< of any two issues
+  std::int64_t turn_ = 1;      ///< of two where the second waits for the sum of the first
   bool interleaved_ = false;
   std::vector<Stage*> line_;  ///< elastic: all registers from the operands to the result
   std::vector<UnitItem> items_;
@@ -161,7 +164,8 @@ class ClockedUnit {
   std::int64_t terms_of_sum_ = 0;
   std::uint64_t last_row_ = 0;
   std::uint32_t combinations_ = 0;
-  std::int64_t pause_ = 0;
+  std::int64_t pause_ = 0, wait_ = 0;  ///< cycles left of interval_ and of turn_
+  bool loops_ = false;      ///< since the reset an issue came without an accumulator: there is a loop, and every issue waits for it
   bool combining_ = false;  ///< from the last issue of an interleaved sum until its result stands there
 };
 

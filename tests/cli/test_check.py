@@ -53,6 +53,19 @@ def _(folder):
     ], *FP32, "--compare", "acc_out,flags"), 13, 13)
 
 
+@case("infinities of both signs in a sum are invalid, but not beside a quiet NaN, which decides the result before they meet")
+def _(folder):
+    exact = ("--acc", "fp32", "--in", "fp16", "--set", "reduction.0.kind=exact", "--set", "reduction.0.terms=3", "--set",
+             "reduction.0.with_accumulator=true")
+    one, inf, minus_inf, quiet, signalling = "3c00", "7c00", "fc00", "7e00", "7c01"
+    rows = ["a0,a1,a2,b0,b1,b2,acc_in,acc_out,flags"]
+    for third, acc_in, flags in ((one, "3f800000", "10"), (quiet, "3f800000", "00"), (one, "7fc00000", "00"), (signalling, "3f800000", "10"),
+                                 (one, "7f800001", "10"), (quiet, "7f800000", "00")):
+        rows.append(",".join([inf, minus_inf, third, one, one, one, acc_in, "7fc00000", flags]))
+    rows.append(",".join([inf, quiet, one, "0000", one, one, "00000000", "7fc00000", "10"]))  # infinity times zero always
+    matches(check(folder, rows, *exact, "--compare", "acc_out,flags"), 7, 7)
+
+
 @case("the flags of product and sum are or-ed")
 def _(folder):
     matches(check(folder, ["a,b,acc_in,acc_out,flags,product",

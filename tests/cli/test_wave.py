@@ -84,6 +84,19 @@ def _(folder):
     equal(results(rows), [(5 + i, bits(s)) for i, s in enumerate(sums)])
 
 
+@case("a fused multiply-add unit, whose every issue brings its accumulator, has no loop: an issue a cycle, each after its own latency")
+def _(folder):
+    fma = (*FP32, *timing(input=1, multiplier=1, adder=3, output=1))
+    lines = ["a,b,acc_in"] + ["%s,%s,%s" % (bits(i), bits(2), bits(10 * i)) for i in range(1, 6)]
+    rows = wave(folder, lines, *fma)
+    equal(results(rows), [(6 + i, bits(12 * (i + 1))) for i in range(5)])
+    equal([r["in_ready"] for r in rows], ["1"] * len(rows))
+    equal(check(folder, rows, *fma, header=["cycle", "in_valid", "a", "b", "acc_in", "out_valid", "acc", "flags"]).status, 0)
+    # Another issue in step with the first three waits for their sum and, since there is a loop from then on, so does the next.
+    lines = ["a,b,acc_in"] + ["%s,%s,%s" % (bits(1), bits(1), acc) for acc in (bits(1), bits(2), "", bits(5))]
+    equal(results(wave(folder, lines, *FP32, *timing(adder=3))), [(3, bits(2)), (4, bits(3)), (7, bits(4)), (10, bits(6))])
+
+
 def partial_sums(values, count):
     sums = [np.float32(0)] * count
     for i, v in enumerate(values):
