@@ -43,8 +43,8 @@ class Check {
     if (!file_.datapath_digest.empty() && file_.datapath_digest != digest) {
       spdlog::warn("{}: made for another datapath than \"{}\": {}, not {}", o.vectors, datapath_.name, file_.datapath_digest, digest);
     }
-    for (const auto& [what, is_there] :
-         {std::pair{"acc_out", file_.has_acc_out}, std::pair{"flags", file_.has_flags}, std::pair{"product", file_.has_product}}) {
+    for (const auto& [what, is_there] : {std::pair{"acc_out", file_.has_acc_out}, std::pair{"output", file_.has_output},
+                                         std::pair{"flags", file_.has_flags}, std::pair{"product", file_.has_product}}) {
       if (compares(what) && !is_there)
         throw InputError(o.vectors + ": header", std::string("no column ") + what, "the columns that --compare names");
     }
@@ -58,6 +58,10 @@ class Check {
     models_.emplace(datapath_, sim::BlockOperands::with_scales);
     check_scale_columns('a', plain().a_blocks(), file_.a_scales);
     check_scale_columns('b', plain().b_blocks(), file_.b_scales);
+    if (compares("output") && !plain().output_format())
+      throw InputError(o.vectors + ": column output",
+                       "datapath \"" + datapath_.name + "\" has no [output], or rows end before the sum that it converts",
+                       "acc_out, flags");
     if (file_.has_acc_in && !plain().has_accumulator())
       throw InputError(o.vectors + ": column acc_in", "the innermost level keeps nothing between issues", "no acc_in");
   }
@@ -124,15 +128,17 @@ class Check {
 
   [[nodiscard]] bool starts_sequence(std::size_t row) const { return row == 0 || file_.rows[row].seq != file_.rows[row - 1].seq; }
 
-  /// Zero at the start of a sequence, else what the file has as the output of the row before (interleaved: `ways` before).
+  /// Zero at the start of a sequence, else what the file has as the acc_out of the row before (interleaved: `ways` before); without that
+  /// column, what it should have been.
   Code incoming(std::size_t row) {
     const VectorRow& r = file_.rows[row];
     if (starts_sequence(row)) sequence_start_ = row;
     if (!r.acc_in.empty()) return code("acc_in", r.acc_in, plain().in_format());
     const auto ways = static_cast<std::size_t>(plain().ways());
     if (!plain().has_accumulator() || row - sequence_start_ < ways) return 0;
+    if (!file_.has_acc_out) return models_->plain().fed_back(sums_[row - ways]);
     const std::string& before = file_.rows[row - ways].acc_out;
-    if (before.empty() && !compares("acc_out") && !compares("flags")) return 0;
+    if (before.empty() && !compares("acc_out") && !compares("flags") && !compares("output")) return 0;
     if (before.empty()) throw InputError("column acc_in", "nothing, nor an acc_out in row " + std::to_string(row - ways), "one of the two");
     return models_->plain().fed_back(code("acc_out", before, plain().out_format()));
   }
@@ -157,6 +163,7 @@ class Check {
     issue.subtract = r.op == "sub";
     issue.row = row;
     const sim::IssueResult result = model.run(issue);
+    if (!file_.has_acc_out) sums_.push_back(result.accumulator);
     std::string differences;
     const auto compare = [&](const char* what, const std::string& text, Code found_by_us, const Format& format) {
       const Code in_file = code(what, text, format);
@@ -165,19 +172,33 @@ class Check {
                        decoded(found_by_us, format) + "\n";
     };
     if (compares("acc_out")) compare("acc_out", r.acc_out, result.accumulator, model.out_format());
+    if (compares("output") && !r.output.empty()) compare("output", r.output, *result.output, *model.output_format());
     if (compares("product") && result.product) compare("product", r.product, *result.product, *model.product_format());
     if (compares("flags")) compare("flags", r.flags, result.flags, flags_format_);
     if (differences.empty()) return true;
-    if (result.product && !r.product.empty()) {
-      const Code product = code("product", r.product, *model.product_format());
-      differences += std::string("  first wrong stage: ") + (product != *result.product ? "product" : "sum");
-      if (product != *result.product && !compares("product"))
-        differences +=
-            ", " + decoded(product, *model.product_format()) + " in the file, found " + decoded(*result.product, *model.product_format());
-      differences += "\n";
-    }
+    differences += first_wrong_stage(r, result, model);
     if (reported++ < o_.limit) report(row, issue, model, differences);
     return false;
+  }
+
+  /// Of a row that differs, where the file shows more than one stage.
+  [[nodiscard]] std::string first_wrong_stage(const VectorRow& r, const sim::IssueResult& result, const sim::IssueModel& model) const {
+    const std::string start = "  first wrong stage: ";
+    const bool shows_product = result.product && !r.product.empty();
+    const bool shows_output = compares("output") && !r.output.empty() && !r.acc_out.empty();
+    if (!shows_product && !shows_output) return {};
+    if (shows_product) {
+      const Code product = code("product", r.product, *model.product_format());
+      if (product != *result.product) {
+        return start + "product" +
+               (compares("product") ? "\n"
+                                    : ", " + decoded(product, *model.product_format()) + " in the file, found " +
+                                          decoded(*result.product, *model.product_format()) + "\n");
+      }
+    }
+    const bool sum_is_right = shows_output && code("acc_out", r.acc_out, model.out_format()) == result.accumulator &&
+                              code("output", r.output, *model.output_format()) != *result.output;
+    return start + (sum_is_right ? "output\n" : "sum\n");
   }
 
   /// NaN both, in the file as the unit spells it.
@@ -206,6 +227,7 @@ class Check {
   VectorFile file_;
   std::optional<sim::IssueModels> models_;
   std::size_t sequence_start_ = 0;
+  std::vector<Code> sums_;  ///< of the rows so far, in a file that has none
 };
 
 int check_files(const CheckOptions& o) {
@@ -225,13 +247,13 @@ void add_check(CLI::App& app, Action& action) {
   add_datapath_options(*check, options->datapath);
   check->add_option("--vectors", options->vectors,
                     "CSV file of codes: a, b (or a0.., b0..), a_scale, b_scale (or a_scale0..: of block formats, 1 unless given), acc_in, "
-                    "acc_out, product, flags, rm, seq, step, op");
+                    "acc_out, output, product, flags, rm, seq, step, op");
   check->add_option("--cycles", options->cycles,
                     "Instead: CSV file of a row a clock, as accsim wave writes; names the first wrong cycle and stage");
   check->add_option("--limit", options->limit, "Mismatching rows that are reported")->check(CLI::NonNegativeNumber)->default_str("10");
-  check->add_option("--compare", options->compare, "What is compared: acc_out, product, flags")
+  check->add_option("--compare", options->compare, "What is compared: acc_out, output, product, flags")
       ->delimiter(',')
-      ->check(CLI::IsMember({"acc_out", "product", "flags"}))
+      ->check(CLI::IsMember({"acc_out", "output", "product", "flags"}))
       ->allow_extra_args(false);
   check->add_option("--reset-rng", options->reset_rng, "seq: generators start anew with each sequence")->check(CLI::IsMember({"seq"}));
   check->callback([options, &action] { action = [options] { return check_files(*options); }; });

@@ -70,6 +70,7 @@ class Vectors {
                                 .rows = static_cast<std::int64_t>(rows_.size()),
                                 .terms = static_cast<std::size_t>(terms_),
                                 .has_accumulator = model.has_accumulator(),
+                                .has_output = form_ == VectorForm::csv && model.output_format().has_value(),
                                 .has_product = has_product,
                                 .has_rm = !o_.rm.empty(),
                                 .has_op = !o_.op.empty()};

@@ -19,6 +19,7 @@ const std::map<std::string, Field, std::less<>>& single_columns() {
   static const std::map<std::string, Field, std::less<>> columns = {
       {"acc_in", [](VectorRow& r) -> std::string& { return r.acc_in; }},
       {"acc_out", [](VectorRow& r) -> std::string& { return r.acc_out; }},
+      {"output", [](VectorRow& r) -> std::string& { return r.output; }},
       {"product", [](VectorRow& r) -> std::string& { return r.product; }},
       {"flags", [](VectorRow& r) -> std::string& { return r.flags; }},
       {"rm", [](VectorRow& r) -> std::string& { return r.rm; }},
@@ -56,7 +57,9 @@ class Reader {
   VectorFile read() {
     std::string line;
     while (std::getline(in_, line)) {
-      const std::string_view text = trimmed(line);
+      std::string_view text = line;
+      if (columns_.empty() && text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark, as spreadsheets write it
+      text = trimmed(text);
       if (text.starts_with("# datapath ")) {
         const std::size_t at = text.find("sha256:");
         if (at != std::string_view::npos) file_.datapath_digest = trimmed(text.substr(at));
@@ -86,6 +89,7 @@ class Reader {
       columns_.push_back(column.value_or(Column{}));
       file_.has_acc_in |= name == "acc_in";
       file_.has_acc_out |= name == "acc_out";
+      file_.has_output |= name == "output";
       file_.has_product |= name == "product";
       file_.has_flags |= name == "flags";
       file_.has_rm |= name == "rm";

@@ -13,7 +13,7 @@ namespace accsim::cli {
 struct VectorRow {
   std::vector<std::string> a, b;
   std::vector<std::string> a_scales, b_scales;  ///< of block formats, a cell for each column; an empty one is a scale of 1
-  std::string acc_in, acc_out, product, flags, rm, seq, step, op;
+  std::string acc_in, acc_out, output, product, flags, rm, seq, step, op;
 };
 
 struct VectorFile {
@@ -21,7 +21,7 @@ struct VectorFile {
   std::vector<std::string> unknown_columns;
   std::string datapath_digest;                        ///< "sha256:..." of the datapath that made the file, where a comment says so
   std::size_t terms = 0, a_scales = 0, b_scales = 0;  ///< columns of a (and b), and of scales
-  bool has_acc_in = false, has_acc_out = false, has_product = false, has_flags = false, has_rm = false;
+  bool has_acc_in = false, has_acc_out = false, has_output = false, has_product = false, has_flags = false, has_rm = false;
 };
 
 /// Reads the whole file. InputError names file, row and column: no header, a missing column, a row of another length, rows out of sequence:

@@ -37,14 +37,15 @@ class Writer {
     }
     if (h_.has_accumulator) out_ << "; acc_in " << width_of(model_.in_format());
     out_ << "; acc_out " << width_of(model_.out_format());
+    if (h_.has_output) out_ << "; output " << width_of(*model_.output_format());
     if (h_.has_product) out_ << "; product " << width_of(*model_.product_format());
     out_ << "; flags 5, NV DZ OF UF NX\n";
   }
 
   void csv(const std::vector<GoldenRow>& rows) {
     heading("#");
-    out_ << field_names(",") << (h_.has_accumulator ? ",acc_in" : "") << ",acc_out" << (h_.has_product ? ",product" : "") << ",flags"
-         << (h_.has_rm ? ",rm" : "") << (h_.has_op ? ",op" : "") << ",seq,step\n";
+    out_ << field_names(",") << (h_.has_accumulator ? ",acc_in" : "") << ",acc_out" << (h_.has_output ? ",output" : "")
+         << (h_.has_product ? ",product" : "") << ",flags" << (h_.has_rm ? ",rm" : "") << (h_.has_op ? ",op" : "") << ",seq,step\n";
     std::string_view kind;
     for (const GoldenRow& row : rows) {
       if (row.kind != kind) out_ << "# " << row.kind << "\n";
@@ -55,6 +56,7 @@ class Writer {
       if (b_scales_.blocks) cells(row.b_scales, b_scales_.count, b_scales_.blocks->scale);
       if (h_.has_accumulator) out_ << code_text(row.accumulator, model_.in_format()) << ",";
       out_ << code_text(row.result.accumulator, model_.out_format()) << ",";
+      if (h_.has_output) out_ << code_text(*row.result.output, *model_.output_format()) << ",";
       if (h_.has_product) out_ << code_text(*row.result.product, *model_.product_format()) << ",";
       out_ << flags_text(row.result.flags) << ",";
       if (h_.has_rm) out_ << row.rm << ",";

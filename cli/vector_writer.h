@@ -28,7 +28,7 @@ struct VectorHeading {
   std::string version, datapath, digest, stimulus;
   std::int64_t rows = 0;
   std::size_t terms = 1;  ///< operand columns
-  bool has_accumulator = true, has_product = false, has_rm = false, has_op = false;
+  bool has_accumulator = true, has_output = false, has_product = false, has_rm = false, has_op = false;
 };
 
 /// csv: every column of contracts 5 that the rows have. testfloat: operands, expected, flags; no heading, as TestFloat's tools read none.

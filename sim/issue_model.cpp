@@ -5,6 +5,7 @@
 #include "formats/error.h"
 #include "formats/round.h"
 #include "sim/executor.h"
+#include "sim/output_conversion.h"
 #include "sim/tininess.h"
 
 namespace accsim::sim {
@@ -108,8 +109,9 @@ IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe, BlockOperands
                      "formats for both, for example --in fp16");
   }
   datapath_.levels.resize(datapath.accumulator.level.value_or(0) + 1);
-  datapath_.output = {};
   Level& level = datapath_.levels.front();
+  if (datapath.levels.size() == datapath_.levels.size() && level.kind != LevelKind::interleaved) output_ = datapath.output;
+  datapath_.output = {};
   if (level.kind == LevelKind::interleaved && datapath_.levels.size() == 1) {  // one row adds to one of its partial sums
     ways_ = level.ways;
     level.kind = LevelKind::sequential;
@@ -122,6 +124,7 @@ IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe, BlockOperands
   has_lfsr_ = share(datapath_.product.rounding, pe);
   for (Level& l : datapath_.levels) has_lfsr_ |= share(l.rounding, pe);
   if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding, pe);
+  if (output_.format) has_lfsr_ |= share(output_.rounding, pe);
 }
 
 unsigned rounding_code(std::string_view rm) {
@@ -139,6 +142,16 @@ std::optional<std::int64_t> IssueModel::terms_of_issue() const {
 }
 
 IssueResult IssueModel::run(const Issue& row) {
+  IssueResult r = sum_of(row);
+  if (output_.format) {
+    RandomSite random(output_.rounding, 0, {.output = row.row, .layer = 0, .pass = 0, .site = 13}, &generators_);
+    const formats::Rounder rounder(*output_.format, output_.rounding);
+    r.output = encode(converted(output_, rounder, decode(r.accumulator, out_format()), random.next()), *output_.format);
+  }
+  return r;
+}
+
+IssueResult IssueModel::sum_of(const Issue& row) {
   Issue issue = row;
   const std::vector<Code> a_scales = scale_of_each_term(a_blocks(), row.a_scales, row.a.size());
   const std::vector<Code> b_scales = scale_of_each_term(b_blocks(), row.b_scales, row.b.size());
@@ -271,6 +284,7 @@ Datapath with_rounding(Datapath datapath, std::string_view rounding) {
   if (datapath.product.format) formats::parse_rounding(rounding, datapath.product.rounding);
   for (Level& level : datapath.levels) formats::parse_rounding(rounding, level.rounding);
   if (datapath.accumulator.rounding) formats::parse_rounding(rounding, *datapath.accumulator.rounding);
+  if (datapath.output.format) formats::parse_rounding(rounding, datapath.output.rounding);
   check_datapath(datapath);
   return datapath;
 }

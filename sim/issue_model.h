@@ -37,6 +37,7 @@ struct Issue {
 struct IssueResult {
   formats::Code accumulator = 0;         ///< of the accumulator's output format
   std::optional<formats::Code> product;  ///< of a one-term row with a rounded product, before any negation
+  std::optional<formats::Code> output;   ///< the accumulator as `[output]` converts it, where output_format() is one
   unsigned flags = 0;
 };
 
@@ -64,6 +65,8 @@ class IssueModel {
   [[nodiscard]] const formats::Format& in_format() const { return datapath_.levels[datapath_.accumulator.level.value_or(0)].format; }
   [[nodiscard]] const formats::Format& out_format() const { return datapath_.result_format(); }
   [[nodiscard]] const std::optional<formats::Format>& product_format() const { return datapath_.product.format; }
+  /// That of `[output]`; none where there is no conversion, or rows end before the sum that it converts.
+  [[nodiscard]] const std::optional<formats::Format>& output_format() const { return output_.format; }
   /// False where the level keeps nothing between issues.
   [[nodiscard]] bool has_accumulator() const { return datapath_.accumulator.last || takes_accumulator(datapath_.levels.back()); }
   /// Rows after which the accumulator of a row is fed back: 1, or the ways of an interleaved level.
@@ -86,10 +89,12 @@ class IssueModel {
   static const formats::Format& format_of(const Operand& operand) { return operand.block ? operand.block->element : *operand.format; }
   /// `issue` has a scale for each term.
   IssueResult one_sum(const Issue& issue);
+  IssueResult sum_of(const Issue& issue);
   [[nodiscard]] std::vector<formats::NarrowExact> rounded_products(std::vector<formats::NarrowExact> products, std::uint64_t row) const;
   [[nodiscard]] std::optional<formats::Code> rounded_product(const formats::NarrowExact& x, const formats::NarrowExact& y) const;
 
   Datapath datapath_;
+  OutputConversion output_;
   std::int64_t ways_ = 1;
   bool has_lfsr_ = false;
   bool keeps_infinities_ = false;

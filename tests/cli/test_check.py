@@ -164,6 +164,38 @@ def _(folder):
     matches(check(folder, rows, "--acc", "fp16_fp32acc", "--limit", "0"), 1, 4)
 
 
+OUTPUT = ("--acc", "int16_saturate", "--set", "output.format=int8", "--set", "output.rounding=rna", "--set", "output.overflow=saturate", "--set",
+          "output.shift=4")
+
+
+@case("an output column holds the accumulator after the shift and rounding of [output], where it is not empty")
+def _(folder):
+    # 3 * 8 = 24 = 1.5 * 16 rounds to 2, 24 - 48 = -24 to -2, -24 + 16129 is beyond 127 * 16.
+    rows = ["a,b,acc_out,output", "03,08,0018,02", "fa,08,ffe8,fe", "7f,7f,3ee9,7f"]
+    matches(check(folder, rows, *OUTPUT, "--compare", "acc_out,output"), 3, 3)
+    # Without acc_out a sum goes on from what it should have been; a result after several rows.
+    matches(check(folder, ["a,b,seq,output", "03,08,0,", "fa,08,0,fe", "03,08,1,02"], *OUTPUT, "--compare", "output"), 3, 3)
+    result = check(folder, ["a,b,acc_out,output", "03,08,0018,03", "fa,08,ffe9,ff"], *OUTPUT, "--compare", "acc_out,output")
+    matches(result, 0, 2)
+    stages = [line for line in result.out.splitlines() if "first wrong stage" in line]
+    equal(stages, ["  first wrong stage: output", "  first wrong stage: sum"], result)
+    # A row's rm rounds the output as well: -24 / 16 up is -1.
+    matches(check(folder, ["a,b,acc_in,acc_out,output,rm", "fd,08,0000,ffe8,ff,ru", "fd,08,0000,ffe8,fe,rd"], *OUTPUT, "--compare", "output"), 2, 2)
+
+
+@case("--compare output is refused where rows have no output")
+def _(folder):
+    rows = ["a,b,acc_out,output", "03,08,0018,02"]
+    equal(check(folder, rows, "--acc", "int16_saturate", "--compare", "output").status, 3)
+    equal(check(folder, rows, "--acc", "int16_saturate", "--chunk", "4", *OUTPUT[2:], "--compare", "output").status, 3)
+    equal(check(folder, ["a,b,acc_out", "03,08,0018"], *OUTPUT, "--compare", "output").status, 3)
+
+
+@case("a byte order mark before the header is no part of it")
+def _(folder):
+    matches(check(folder, ["\ufeffa,b,acc_out", "3c00,3c00,3f800000"], "--acc", "fp16_fp32acc"), 1, 1)
+
+
 @case("--compare product is refused where no product could be compared")
 def _(folder):
     equal(check(folder, ["a0,a1,b0,b1,acc_in,acc_out,product", "3c00,4000,3c00,3c00,00000000,40400000,0000"], "--acc", "fp16_fp32acc",
