@@ -148,50 +148,81 @@ using kernels::product_columns;
 using kernels::product_rows;
 constexpr std::int64_t block_sums = product_rows * product_columns;
 struct alignas(64) Halves {
-  std::uint64_t at[2 * block_sums];
+  std::uint64_t at[2 * block_sums] = {};
 };
 
 /// All rows of a tile against some groups of its columns.
 class Strip {
  public:
-  Strip(const ProductPlan& plan, const ProductRows& a, std::int64_t first_a, std::int64_t rows, const ProductRows& b)
-      : plan_(plan), a_(a), b_(b), first_a_(first_a), row_blocks_((rows + product_rows - 1) / product_rows) {}
+  Strip(const ProductPlan& plan, const ProductRows& a, std::int64_t first_a, std::int64_t rows, const ProductRows& b, std::int64_t k)
+      : plan_(plan), a_(a), b_(b), first_a_(first_a), rows_(rows), k_(k), row_blocks_((rows + product_rows - 1) / product_rows) {}
 
-  /// The sums of blocks of 8 x 8, a group of columns after the other.
-  const std::vector<Int128>& operator()(std::int64_t first_b, std::int64_t groups, std::int64_t k) {
+  /// The sums of columns first_b..first_b+width, to rows of `stride`.
+  void operator()(std::int64_t first_b, std::int64_t width, Int128* to, std::int64_t stride) {
+    first_b_ = first_b;
+    groups_ = (width + product_columns - 1) / product_columns;
     const bool in_words = plan_.carrier == ProductCarrier::words;
-    const auto blocks = static_cast<std::size_t>(groups * row_blocks_);
-    sums_.assign(blocks * block_sums, 0);
-    if (in_words) halves_.assign(blocks, Halves{});
-    const kernels::ProductFunction product = plan_.carrier == ProductCarrier::narrow ? plan_.lanes->narrow : plan_.lanes->split;
-    // Terms of a group of columns stay in the first cache while all rows pass, those of the strip in the second.
-    constexpr std::int64_t terms = 256;
-    static_assert(kernels::word_terms % terms == 0);
-    const std::int64_t words = kernels::words_of(plan_.carrier);
+    const auto blocks = static_cast<std::size_t>(groups_ * row_blocks_);
+    if (!in_words || a_.terms() > kernels::word_terms) sums_.assign(blocks * block_sums, 0);
+    if (in_words && halves_.size() < blocks) halves_.resize(blocks, Halves{});
+    // Terms of some groups of columns stay in the first cache while all rows pass, those of the strip in the second.
+    const std::int64_t terms = in_words ? 128 : 256;
+    static_assert(kernels::word_terms % 128 == 0);
     for (std::int64_t first = 0; first < a_.terms(); first += terms) {
       if (in_words && first > 0 && first % kernels::word_terms == 0) carry();
-      const std::int64_t n = std::min(terms, a_.terms() - first);
-      for (std::int64_t group = 0; group < groups; ++group) {
-        const std::uint64_t* from_b = b_.group(first_b + group * product_columns) + first * product_columns * words;
-        for (std::int64_t block = 0; block < row_blocks_; ++block) {
-          const std::uint64_t* from_a = a_.group(first_a_ + block * product_rows) + first * product_rows * words;
-          const auto at = static_cast<std::size_t>(group * row_blocks_ + block);
-          if (in_words) plan_.lanes->words(from_a, from_b, n, halves_[at].at);
-          else product(from_a, from_b, n, &sums_[at * block_sums]);
-        }
-      }
+      add_terms(first, std::min(terms, a_.terms() - first), in_words ? 2 : 1);
     }
-    if (in_words) {
-      carry();
-      take_off_offsets(first_b, groups, k);
+    for (std::int64_t group = 0; group < groups_; ++group) {
+      const std::int64_t columns = std::min(product_columns, width - group * product_columns);
+      if (in_words) deliver_words(group, columns, to + group * product_columns, stride);
+      else deliver_sums(group, columns, to + group * product_columns, stride);
     }
-    return sums_;
   }
 
  private:
+  void add_terms(std::int64_t first, std::int64_t n, std::int64_t groups_at_once) {
+    const std::int64_t words = kernels::words_of(plan_.carrier);
+    const kernels::ProductFunction product = plan_.carrier == ProductCarrier::narrow ? plan_.lanes->narrow : plan_.lanes->split;
+    for (std::int64_t group = 0; group < groups_; group += groups_at_once) {
+      const std::uint64_t* from_b = b_.group(first_b_ + group * product_columns) + first * product_columns * words;
+      for (std::int64_t block = 0; block < row_blocks_; ++block) {
+        const std::uint64_t* from_a = a_.group(first_a_ + block * product_rows) + first * product_rows * words;
+        const std::size_t at = index(group, block);
+        fetch_ahead(first + n, n, group, block, groups_at_once);
+        if (plan_.carrier == ProductCarrier::words)
+          plan_.lanes->words(from_a, from_b, b_.terms() * product_columns, std::min(groups_at_once, groups_ - group), n, halves_[at].at,
+                             row_blocks_ * 2 * block_sums);
+        else product(from_a, from_b, n, &sums_[at * block_sums]);
+      }
+    }
+  }
+
+  /// Of the next n terms the share of this block and group: they are far from each other, which the machine's own prefetching does not see.
+  /// (Inlined, since GCC 12 drops calls of functions that only prefetch.)
+  [[gnu::always_inline]] void fetch_ahead(std::int64_t first, std::int64_t n, std::int64_t group, std::int64_t block,
+                                          std::int64_t groups_at_once) const {
+    const std::int64_t words = kernels::words_of(plan_.carrier);
+    const auto fetch = [&](const std::uint64_t* from, std::int64_t part, std::int64_t parts) __attribute__((always_inline)) {
+      const std::int64_t lines = n * words;  // of 64 bytes
+      for (std::int64_t i = part * lines / parts; i < (part + 1) * lines / parts; ++i) __builtin_prefetch(from + i * 8, 0, 2);
+    };
+    const bool next_strip = first >= a_.terms();
+    if (next_strip) first = 0;
+    n = std::min(n, a_.terms() - first);
+    fetch(a_.group(first_a_ + block * product_rows) + first * product_rows * words, group / groups_at_once,
+          (groups_ + groups_at_once - 1) / groups_at_once);
+    if (next_strip) return;
+    for (std::int64_t g = group; g < std::min(group + groups_at_once, groups_); ++g)
+      fetch(b_.group(first_b_ + g * product_columns) + first * product_columns * words, block, row_blocks_);
+  }
+
+  [[nodiscard]] std::size_t index(std::int64_t group, std::int64_t block) const {
+    return static_cast<std::size_t>(group * row_blocks_ + block);
+  }
+
   /// From the halves into the sums.
   void carry() {
-    for (std::size_t block = 0; block < halves_.size(); ++block) {
+    for (std::size_t block = 0; block < static_cast<std::size_t>(groups_ * row_blocks_); ++block) {
       std::uint64_t* half = halves_[block].at;
       for (std::size_t i = 0; i < block_sums; ++i)
         sums_[block * block_sums + i] += (static_cast<Int128>(half[block_sums + i]) << 52) + half[i];
@@ -199,26 +230,41 @@ class Strip {
     }
   }
 
-  /// With u = n + o of a row, and u' of a column: n n' = u u' - o u - o u' + o^2, summed over k terms. A row's correction is o times the
-  /// sum of its u, and what pairs add for it.
-  void take_off_offsets(std::int64_t first_b, std::int64_t groups, std::int64_t k) {
-    const UInt128 square = static_cast<UInt128>(k) << (2 * kernels::word_bits);
-    for (std::int64_t group = 0; group < groups; ++group) {
-      UInt128 column[product_columns];
-      for (std::int64_t j = 0; j < product_columns; ++j) column[j] = b_.correction(first_b + group * product_columns + j);
-      for (std::int64_t r = 0; r < row_blocks_ * product_rows; ++r) {
-        Int128* sums = &sums_[static_cast<std::size_t>((group * row_blocks_ * product_rows + r) * product_columns)];
+  void deliver_sums(std::int64_t group, std::int64_t columns, Int128* to, std::int64_t stride) const {
+    for (std::int64_t r = 0; r < rows_; ++r)
+      std::copy_n(&sums_[index(group, r / product_rows) * block_sums + static_cast<std::size_t>(r % product_rows * product_columns)],
+                  columns, to + r * stride);
+  }
+
+  /// What the halves hold, and leaves zeros there. With u = n + o of a row, and u' of a column: n n' = u u' - o u - o u' + o^2, summed over
+  /// k terms. A row's correction is o times the sum of its u, and what pairs add for it.
+  void deliver_words(std::int64_t group, std::int64_t columns, Int128* to, std::int64_t stride) {
+    const UInt128 square = static_cast<UInt128>(k_) << (2 * kernels::word_bits);
+    UInt128 column[product_columns];
+    for (std::int64_t j = 0; j < product_columns; ++j) column[j] = b_.correction(first_b_ + group * product_columns + j);
+    for (std::int64_t block = 0; block < row_blocks_; ++block) {
+      std::uint64_t* low = halves_[index(group, block)].at;
+      const Int128* carried = sums_.empty() ? nullptr : &sums_[index(group, block) * block_sums];
+      const std::int64_t first = block * product_rows;
+      for (std::int64_t r = first; r < std::min(first + product_rows, rows_); ++r) {
         const UInt128 row = square - a_.correction(first_a_ + r);
-        for (std::int64_t j = 0; j < product_columns; ++j) sums[j] = static_cast<Int128>(static_cast<UInt128>(sums[j]) + row - column[j]);
+        for (std::int64_t j = 0; j < columns; ++j) {
+          const std::int64_t at = (r - first) * product_columns + j;
+          UInt128 sum = (static_cast<UInt128>(low[block_sums + at]) << 52) + low[at] + row - column[j];
+          if (carried != nullptr) sum += static_cast<UInt128>(carried[at]);
+          to[r * stride + j] = static_cast<Int128>(sum);
+        }
       }
+      std::fill_n(low, 2 * block_sums, 0);
     }
   }
 
   const ProductPlan& plan_;
   const ProductRows& a_;
   const ProductRows& b_;
-  std::int64_t first_a_, row_blocks_;
-  std::vector<Int128> sums_;
+  std::int64_t first_a_, rows_, k_, row_blocks_;
+  std::int64_t first_b_ = 0, groups_ = 0;
+  std::vector<Int128> sums_;  ///< of blocks of 8 x 8, a group of columns after the other
   std::vector<Halves> halves_;
 };
 
@@ -228,18 +274,9 @@ void integer_products(const ProductPlan& plan, const ProductRows& a, std::int64_
                       std::int64_t first_b, std::int64_t columns, std::int64_t k, std::vector<Int128>& sums) {
   sums.resize(static_cast<std::size_t>(rows * columns));
   constexpr std::int64_t groups = 8;
-  Strip strip(plan, a, first_a, rows, b);
-  for (std::int64_t c = 0; c < columns; c += groups * product_columns) {
-    const std::int64_t width = std::min(groups * product_columns, columns - c);
-    const std::vector<Int128>& blocks = strip(first_b + c, (width + product_columns - 1) / product_columns, k);
-    const std::int64_t padded_rows = (rows + product_rows - 1) / product_rows * product_rows;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (std::int64_t j = 0; j < width; j += product_columns) {
-        std::copy_n(&blocks[static_cast<std::size_t>((j / product_columns * padded_rows + r) * product_columns)],
-                    std::min(product_columns, width - j), &sums[static_cast<std::size_t>(r * columns + c + j)]);
-      }
-    }
-  }
+  Strip strip(plan, a, first_a, rows, b, k);
+  for (std::int64_t c = 0; c < columns; c += groups * product_columns)
+    strip(first_b + c, std::min(groups * product_columns, columns - c), &sums[static_cast<std::size_t>(c)], columns);
 }
 
 }  // namespace accsim::sim

@@ -32,7 +32,9 @@ using ProductFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b,
 /// The same of `words`, with an even k: one product takes two terms (Winograd 1968, doi 10.1109/TC.1968.227420). Added are
 /// (a[0] + b[1])(a[1] + b[0]) = a[0] b[0] + a[1] b[1] + a[0] a[1] + b[0] b[1]; what belongs to a row alone is the caller's to take off.
 /// Their halves of 52 bits, the low one first, go to `halves`, [2][8][8], aligned to 64 bytes, which hold those of word_terms terms.
-using WordFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, std::uint64_t* halves);
+/// One or two groups of columns: those of the second, and their halves, stand the strides (in words) after those of the first.
+using WordFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b, std::int64_t b_stride, std::int64_t groups, std::int64_t k,
+                              std::uint64_t* halves, std::int64_t halves_stride);
 constexpr std::int64_t word_terms = 4096;  // 2048 halves below 2^52 stay below 2^63
 struct ProductLanes {
   std::string_view name;

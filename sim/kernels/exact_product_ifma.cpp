@@ -9,29 +9,60 @@
 namespace accsim::sim::kernels {
 namespace {
 
-void words(const std::uint64_t* a, const std::uint64_t* b, std::int64_t k, std::uint64_t* halves) {
-  __m512i low[product_rows];
-  __m512i high[product_rows];
-#pragma GCC unroll 8
-  for (int r = 0; r < product_rows; ++r) {
-    low[r] = _mm512_load_si512(halves + r * product_columns);
-    high[r] = _mm512_load_si512(halves + (product_rows + r) * product_columns);
-  }
-  for (std::int64_t i = 0; i < k; i += 2) {
-    const __m512i even = _mm512_load_si512(b + product_columns * i);
-    const __m512i odd = _mm512_load_si512(b + product_columns * (i + 1));
-#pragma GCC unroll 8
-    for (int r = 0; r < product_rows; ++r) {
-      const __m512i left = _mm512_add_epi64(odd, _mm512_set1_epi64(static_cast<std::int64_t>(a[product_rows * i + r])));
-      const __m512i right = _mm512_add_epi64(even, _mm512_set1_epi64(static_cast<std::int64_t>(a[product_rows * (i + 1) + r])));
-      low[r] = _mm512_madd52lo_epu64(low[r], left, right);
-      high[r] = _mm512_madd52hi_epu64(high[r], left, right);
+constexpr int half_rows = product_rows / 2;
+
+/// Half of the rows against `groups` groups of columns: two share what is broadcast of a row.
+template <int groups>
+void rows_by_groups(const std::uint64_t* a, const std::uint64_t* b, std::int64_t b_stride, std::int64_t k, std::uint64_t* halves,
+                    std::int64_t halves_stride) {
+  __m512i low[groups][half_rows];
+  __m512i high[groups][half_rows];
+#pragma GCC unroll 2
+  for (int g = 0; g < groups; ++g) {
+#pragma GCC unroll 4
+    for (int r = 0; r < half_rows; ++r) {
+      low[g][r] = _mm512_load_si512(halves + g * halves_stride + r * product_columns);
+      high[g][r] = _mm512_load_si512(halves + g * halves_stride + (product_rows + r) * product_columns);
     }
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < product_rows; ++r) {
-    _mm512_store_si512(halves + r * product_columns, low[r]);
-    _mm512_store_si512(halves + (product_rows + r) * product_columns, high[r]);
+  for (std::int64_t i = 0; i < k; i += 2) {
+    __m512i even[groups];
+    __m512i odd[groups];
+#pragma GCC unroll 2
+    for (int g = 0; g < groups; ++g) {
+      even[g] = _mm512_load_si512(b + g * b_stride + product_columns * i);
+      odd[g] = _mm512_load_si512(b + g * b_stride + product_columns * (i + 1));
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < half_rows; ++r) {
+      __m512i a_even = _mm512_set1_epi64(static_cast<std::int64_t>(a[product_rows * i + r]));
+      __m512i a_odd = _mm512_set1_epi64(static_cast<std::int64_t>(a[product_rows * (i + 1) + r]));
+      asm("" : "+v"(a_even), "+v"(a_odd));  // in registers for both groups, not read again by each addition
+#pragma GCC unroll 2
+      for (int g = 0; g < groups; ++g) {
+        const __m512i left = _mm512_add_epi64(odd[g], a_even);
+        const __m512i right = _mm512_add_epi64(even[g], a_odd);
+        low[g][r] = _mm512_madd52lo_epu64(low[g][r], left, right);
+        high[g][r] = _mm512_madd52hi_epu64(high[g][r], left, right);
+      }
+    }
+  }
+#pragma GCC unroll 2
+  for (int g = 0; g < groups; ++g) {
+#pragma GCC unroll 4
+    for (int r = 0; r < half_rows; ++r) {
+      _mm512_store_si512(halves + g * halves_stride + r * product_columns, low[g][r]);
+      _mm512_store_si512(halves + g * halves_stride + (product_rows + r) * product_columns, high[g][r]);
+    }
+  }
+}
+
+void words(const std::uint64_t* a, const std::uint64_t* b, std::int64_t b_stride, std::int64_t groups, std::int64_t k,
+           std::uint64_t* halves, std::int64_t halves_stride) {
+  for (int row = 0; row < product_rows; row += half_rows) {
+    std::uint64_t* rows = halves + row * product_columns;
+    if (groups == 2) rows_by_groups<2>(a + row, b, b_stride, k, rows, halves_stride);
+    else rows_by_groups<1>(a + row, b, b_stride, k, rows, halves_stride);
   }
 }
 
