@@ -25,21 +25,17 @@ class FastLoop {
 
   /// One rounding's constants.
   struct Constants {
-    Int keep, half_less, min_normal, max_finite, overflow, sr_mask, sr_flip, sr_add;
-    int drop, sr_shift;
+    Int keep, half_less, min_normal, max_finite, overflow;
+    int drop;
   };
   static ACCSIM_INLINE Constants constants(const FloatRounding& c) {
     Constants k;
     k.drop = c.drop;
-    k.sr_shift = c.sr_shift;
     k.keep = O::set(static_cast<Word>(~((Word{1} << c.drop) - 1)));
     k.half_less = O::set(c.drop > 0 ? static_cast<Word>((Word{1} << (c.drop - 1)) - 1) : 0);
     k.min_normal = O::set(static_cast<Word>(c.min_normal));
     k.max_finite = O::set(static_cast<Word>(c.max_finite));
     k.overflow = O::set(static_cast<Word>(c.max_finite) + static_cast<Word>(Word{1} << c.drop));
-    k.sr_mask = O::set(static_cast<Word>(c.sr_mask));
-    k.sr_flip = O::set(static_cast<Word>(c.sr_flip));
-    k.sr_add = O::set(static_cast<Word>(c.sr_add));
     return k;
   }
   struct Counts {
@@ -49,14 +45,11 @@ class FastLoop {
     Int normal{}, nonzero{};  // truncated: sums; `inexact` counts the normal ones
     Int largest[saturating ? registers : vectors] = {};  // magnitudes
   };
-  struct Words {
-    Int word[registers][4];
-    std::uint32_t ordinal = 0;
-  };
+  using Words = RandomWords<T, registers>;
 
   static ACCSIM_INLINE Real on_grid(Real x, const Constants& c, Int r) {
     const Int u = O::bits(x);
-    if constexpr (random) return O::real((u + (((r & c.sr_mask) ^ c.sr_flip) << c.sr_shift) + c.sr_add) & c.keep);
+    if constexpr (random) return O::real((u + r) & c.keep);
     else return O::real(O::add_bit(u + c.half_less, u, c.drop) & c.keep);
   }
 
@@ -154,6 +147,9 @@ class FastLoop {
     const T* a = static_cast<const T*>(block.a);
     const T* b = static_cast<const T*>(block.b);
     Words words[random ? float_max_levels : 1];
+    if constexpr (random) {
+      for (int l = 0; l < plan.levels; ++l) start(words[l], plan.level[l].rounding, block);
+    }
     Real* upper = static_cast<Real*>(block.scratch);  // accumulators of the levels above the innermost
     std::int64_t count[float_max_levels] = {};
     for (int i = 0; i < plan.levels * registers; ++i) upper[i] = Real{};
@@ -174,7 +170,7 @@ class FastLoop {
       const T* a0 = a + first;
       const T* b0 = b + first * stride;
       for (std::int64_t k = first; k < end; ++k, ++a0, b0 += stride) {
-        if constexpr (random) refill(words[0], plan.level[0].rounding.random, block);
+        if constexpr (random) words[0].next();
         Real before[looks_later ? registers : 1];
         Int least = O::set(O::infinity);
         if constexpr (looks_later) unrolled<registers>([&](auto i) ACCSIM_LAMBDA { before[i] = acc[i]; });
@@ -183,7 +179,7 @@ class FastLoop {
           unrolled<vectors>([&](auto v) ACCSIM_LAMBDA {
             constexpr int i = decltype(row)::value * vectors + decltype(v)::value;
             Int r{};
-            if constexpr (random) r = words[0].word[i][(words[0].ordinal - 1) % 4];
+            if constexpr (random) r = words[0].current()[i];
             acc[i] = term(acc[i], x, O::load(b0 + v * O::lanes), p, c, r, n, n.largest[saturating ? i : static_cast<int>(v)], fit);
             if constexpr (looks_later) least = O::smaller(least, O::magnitude(acc[i]));
           });
@@ -224,13 +220,13 @@ class FastLoop {
     for (int l = 1; l < plan.levels; ++l) {
       const Constants c = constants(plan.level[l].rounding);
       Real* acc = upper + l * registers;
-      if constexpr (random) refill(words[l], plan.level[l].rounding.random, block);
+      if constexpr (random) words[l].next();
       Real result[registers];
       for (int v = 0; v < vectors; ++v) {
         for (int i = v; i < registers; i += vectors) {
           Int& largest = n.largest[saturating ? i : v];
           Int r{};
-          if constexpr (random) r = words[l].word[i][(words[l].ordinal - 1) % 4];
+          if constexpr (random) r = words[l].current()[i];
           result[i] = sum(acc[i], handed[i], c, r, n, largest);
           if (truncated && is_end && l + 1 == plan.levels) result[i] = signed_zero(acc[i], handed[i], result[i]);
         }
@@ -260,14 +256,9 @@ class FastLoop {
   static Real signed_zero(Real acc, Real x, Real result) {
     return with_sign_of_zero<O>(result, odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x), acc, x);
   }
-  static ACCSIM_INLINE void refill(Words& words, const FloatRandom& source, const FloatBlock& block) {
-    if (words.ordinal % 4 == 0) {
-      for (int i = 0; i < registers; ++i) {
-        const int at = (i / vectors) * stride + (i % vectors) * O::lanes;
-        philox_words<T>(source, words.ordinal / 4, block.output_low + at, block.output_high + at, words.word[i]);
-      }
-    }
-    ++words.ordinal;
+  static void start(Words& words, const FloatRounding& rounding, const FloatBlock& block) {
+    words.start(rounding, registers);
+    for (int i = 0; i < registers; ++i) words.start_register(i, block.output_low + place(i), block.output_high + place(i));
   }
 
   static void finish(const Counts& n, const Constants& c, FloatBlock& block) {

@@ -12,9 +12,7 @@ constexpr int block_registers = block_rows * block_vectors;
 /// What one rounding, or one level, keeps between its steps.
 template <class T>
 struct SiteState {
-  typename Ops<T>::Int words[block_registers][4];  ///< Philox
-  typename Ops<T>::UInt lfsr[block_registers];
-  std::uint32_t ordinal;
+  RandomWords<T, block_registers> random;
   std::int64_t count;           ///< addends since the last sum was handed up
   typename Ops<T>::Real* held;  ///< accumulators: registers; interleaved: ways x registers; tree: leaves x registers
 };
@@ -34,11 +32,11 @@ class GeneralLoop {
     for (Int& c : counts_) c = Int{};
     for (Mask& m : overflowed_) m = O::none();
     Real* held = static_cast<Real*>(block.scratch);
-    start(site_[0], plan.product.random);
+    start(site_[0], plan.product);
     for (int l = 0; l < plan.levels; ++l) {
       const FloatLevel& level = plan.level[l];
       SiteState<T>& site = site_[l + 1];
-      start(site, level.rounding.random);
+      start(site, level.rounding);
       site.held = held;
       const std::int64_t slots = level.kind == FloatLevel::Kind::sequential    ? 1
                                  : level.kind == FloatLevel::Kind::interleaved ? level.ways
@@ -67,7 +65,7 @@ class GeneralLoop {
         continue;
       }
       if (plan_.rounded_product) {
-        next_words(site_[0], plan_.product.random);
+        site_[0].random.next();
         for (int v = 0; v < registers_; ++v) x[v] = rounded_product(v, a[v], x[v]);
       } else {
         for (int v = 0; v < registers_; ++v) x[v] = O::exact_product(a[v], x[v]);
@@ -87,28 +85,12 @@ class GeneralLoop {
     return base + (v / block_.vectors) * stride_ + (v % block_.vectors) * O::lanes;
   }
 
-  void start(SiteState<T>& site, const FloatRandom& random) {
-    site.ordinal = 0;
+  void start(SiteState<T>& site, const FloatRounding& rounding) {
     site.count = 0;
-    if (random.source != FloatRandom::Source::lfsr) return;
-    for (int v = 0; v < registers_; ++v) site.lfsr[v] = LfsrLanes<T>::seeded(random, at(block_.output_low, v));
+    site.random.start(rounding, registers_);
+    if (rounding.random.source == FloatRandom::Source::none) return;
+    for (int v = 0; v < registers_; ++v) site.random.start_register(v, at(block_.output_low, v), at(block_.output_high, v));
   }
-
-  /// Makes ready the random numbers of the site's next rounding, in all registers.
-  void next_words(SiteState<T>& site, const FloatRandom& random) {
-    if (random.source == FloatRandom::Source::none) return;
-    const std::uint32_t n = site.ordinal++;
-    if (random.source == FloatRandom::Source::lfsr) {
-      for (int v = 0; v < registers_; ++v) {
-        site.words[v][n % 4] = Int(site.lfsr[v]);
-        site.lfsr[v] = LfsrLanes<T>::stepped(random, site.lfsr[v]);
-      }
-    } else if (n % 4 == 0) {
-      for (int v = 0; v < registers_; ++v)
-        philox_words<T>(random, n / 4, at(block_.output_low, v), at(block_.output_high, v), site.words[v]);
-    }
-  }
-  static Int word(const SiteState<T>& site, int v) { return site.words[v][(site.ordinal - 1) % 4]; }
 
   /// Addends (or operands, with `a`) of one level.
   void feed(int l, const Real* x, const Real* a) {
@@ -181,11 +163,11 @@ class GeneralLoop {
   void round_only(int l, Real* slots) {
     const FloatRounding& c = plan_.level[l].rounding;
     SiteState<T>& site = site_[l + 1];
-    next_words(site, c.random);
+    site.random.next();
     for (int v = 0; v < registers_; ++v) {
       const Real x = slots[v];
       if (block_.see != nullptr) report(x, x, Real{}, Real{});
-      slots[v] = rounded(v, x, c, word(site, v), sum_overflow, x, x, nullptr);
+      slots[v] = rounded(v, x, c, site.random.current()[v], sum_overflow, x, x, nullptr);
     }
   }
 
@@ -194,18 +176,18 @@ class GeneralLoop {
     const FloatRounding& c = plan_.level[l].rounding;
     SiteState<T>& site = site_[l + 1];
     const bool zero_down = c.mode == FloatMode::rd;
-    next_words(site, c.random);
+    site.random.next();
     for (int v = 0; v < registers_; ++v) {
       const Real acc = accumulator[v];
       const Real odd = a != nullptr ? O::odd_fma(a[v], x[v], acc, zero_down) : O::odd_sum(acc, x[v], zero_down);
       if (block_.see != nullptr) report(odd, acc, x[v], a != nullptr ? a[v] : O::set_real(1));
-      to[v] = rounded(v, odd, c, word(site, v), sum_overflow, acc, a != nullptr ? Real{} : x[v], count_swamped ? &acc : nullptr);
+      to[v] = rounded(v, odd, c, site.random.current()[v], sum_overflow, acc, a != nullptr ? Real{} : x[v], count_swamped ? &acc : nullptr);
     }
   }
 
   Real rounded_product(int v, Real a, Real b) {
     const Real odd = O::odd_product(a, b);
-    return rounded(v, odd, plan_.product, word(site_[0], v), product_overflow, Real{}, Real{}, nullptr);
+    return rounded(v, odd, plan_.product, site_[0].random.current()[v], product_overflow, Real{}, Real{}, nullptr);
   }
 
   /// Tells of the lanes whose partial sum is of the watched magnitude.
@@ -235,8 +217,7 @@ class GeneralLoop {
         break;
       }
     }
-    const Int r = (random & O::set(static_cast<Word>(c.sr_mask))) ^ O::set(static_cast<Word>(c.sr_flip));
-    return (mag + (r << c.sr_shift) + O::set(static_cast<Word>(c.sr_add))) & keep;
+    return (mag + random) & keep;
   }
 
   /// Rounds a sum or product that was rounded to odd, and counts; `first` is the counter of its overflows. `x`, `y`: what was added,
