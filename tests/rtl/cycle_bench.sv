@@ -1,5 +1,6 @@
 // A unit against a file of cycles: each word holds the inputs of a cycle and the outputs that stand before its edge. Where DPI is defined, in
-// lockstep with libaccsim_dpi as well. Runs where +unit and +bug name it; +vectors=FILE +rows=N, for DPI +datapath= +options=.
+// lockstep with libaccsim_dpi as well, or with that alone on random vectors. Runs where +unit and +bug name it; +vectors=FILE +rows=N or
+// +random=VECTORS, for DPI +datapath= +options=.
 `timescale 1ns / 1ps
 module cycle_bench #(
     parameter UNIT = 10,
@@ -10,16 +11,15 @@ module cycle_bench #(
 `ifdef DPI
   import accsim_dpi_pkg::*;
   chandle model;
-  string  datapath;
-  int     status;
 `endif
-  localparam MOST = (BUG == 0) ? 262144 : 32768;
+  localparam MOST = 32768;
   logic             clk, rst;
-  logic [IN-1:0]    in;
+  logic [IN-1:0]    in, next;
   wire  [OUT-1:0]   out;
   logic [IN+OUT-1:0] words [0:MOST-1];
   reg   [8*256-1:0] path;
   integer           unit, bug, rows, cycle, wrong;
+  integer           random, vectors, at, length, kind;  // of random vectors: asked for, so far; of the one at hand
 
   generate
     if (UNIT == 10) begin : u  // {x_plus, x_minus}, {z_plus, z_minus}
@@ -60,6 +60,7 @@ module cycle_bench #(
 `ifdef DPI
   // The model before the edge, against what stands there.
   task automatic check_model;
+    int status;
     case (UNIT)
       12: status = accsim_array_check(model, int'(out[OUT-1]), ACCSIM_DPI_BITS'(out[OUT-2:0]));
       13: begin
@@ -76,6 +77,7 @@ module cycle_bench #(
     endcase
   endtask
   task automatic clock_model;
+    int status;
     case (UNIT)
       10: status = accsim_clock_online(model, 0, 64'(in >> 9), 64'(in & 'h1ff), 0, 0, '0);
       11: status = accsim_clock_online(model, in[10%IN] ? ACCSIM_FIRST : 0, 64'(in[9%IN]), 64'(in[8%IN]), 0, 0, ACCSIM_DPI_BITS'(in & 'hff));
@@ -87,62 +89,104 @@ module cycle_bench #(
       default: status = accsim_clock_control(model, (in[19%IN] ? ACCSIM_VALID : 0) | (in[18%IN] ? ACCSIM_LAST : 0) | (in[17%IN] ? 0 : ACCSIM_STALL), 1,
                                              ACCSIM_DPI_BITS'((in >> 1) & 'hffff), ACCSIM_DPI_BITS'(in & 1), '0);
     endcase
-    if (status < 0) begin
-      $display("%s", accsim_last_error(model));
-      $finish;
+    lockstep::require(model, status);
+  endtask
+
+  // Random inputs of a cycle. Digits of online units: 8 of a vector, then zeros until the next one begins, as early as its sum allows or,
+  // now and then, in the middle of it. Kind 0: extreme operands, all digits of one sign; 1: no digit zero.
+  task automatic draw(output logic [IN-1:0] drawn);
+    logic [159:0] noise;
+    logic [71:0]  y;
+    logic [8:0]   x_plus, x_minus;
+    logic [4:0]   exponent;
+    int           terms;
+    noise = {$urandom, $urandom, $urandom, $urandom, $urandom};
+    if (at == length) begin
+      at = 0;
+      if (UNIT != 12 && UNIT != 15) vectors = vectors + 1;
+      kind = int'(noise[2:0]);
+      case (UNIT)
+        10: length = 12;
+        13: length = 20;
+        12: length = 11 + kind + int'(noise[12:8]);
+        15: length = 1 + int'(noise[12:8]);
+        default: length = kind == 2 ? 1 + int'(noise[11:8]) : (UNIT == 11) ? 18 : 19;
+      endcase
     end
+    x_plus = at >= 8 ? 9'd0 : kind == 0 ? {9{vectors[0]}} : noise[8:0];
+    x_minus = at >= 8 ? 9'd0 : kind == 0 ? {9{!vectors[0]}} : kind == 1 ? ~noise[8:0] : noise[17:9];
+    y = kind == 0 ? {9{noise[18] ? 8'h80 : 8'h7f}} : noise[90:19];
+    case (UNIT)
+      10: drawn = IN'({x_plus, x_minus});
+      11: drawn = IN'({at == 0, x_plus[0], x_minus[0], y[7:0]});
+      13: drawn = IN'({at == 0, x_plus, x_minus, y});
+      14: drawn = IN'({at == 0, x_plus[0], x_minus[0], (kind == 0) ? {noise[18], !noise[18]} : noise[20:19]});
+      12: begin  // a tile of operands, then its sums leave, which takes 10 cycles, and a pause
+        terms = length - 10 - kind;
+        drawn = IN'({at < terms, at == 0, at == terms - 1, (kind == 0) ? {noise[32] ? 32'h80808080 : 32'h7f7f7f7f, noise[95:64]} : noise[95:32]});
+        if (at < terms) vectors = vectors + 1;
+      end
+      default: begin  // numbers of any size, or near one another, or at the lower end
+        exponent = kind[0] ? {2'd1, noise[34:32]} + 5'd4 : (kind == 2) ? {4'd0, noise[32]} : noise[36:32];
+        drawn = IN'({noise[1:0] != 0, at == length - 1, noise[3:2] != 0, noise[31], exponent, noise[30:21], noise[7:4] != 0});
+        if (noise[1:0] == 0) at = at - 1;
+      end
+    endcase
+    at = at + 1;
   endtask
 `endif
+
+  // What stands before the edge, the model's own edge, the inputs of the next cycle.
+  always @(posedge clk) begin
+    if (cycle >= 0) begin
+      if (random == 0 && out !== words[cycle][OUT-1:0]) begin
+        if (wrong < 3)
+          $display("cycle %0d: stage %0s: expected %0h, found %0h (file)", cycle, stage(out ^ words[cycle][OUT-1:0]), words[cycle][OUT-1:0], out);
+        wrong = wrong + 1;
+      end
+`ifdef DPI
+      check_model;
+      clock_model;
+      if (UNIT == 15 && random != 0 && in[19%IN] && out[OUT-1]) vectors = vectors + 1;
+`endif
+    end
+    cycle = cycle + 1;
+    rst <= cycle < 0;
+    next = (cycle >= 0 && cycle < rows) ? words[cycle][IN+OUT-1:OUT] : '0;
+`ifdef DPI
+    if (cycle >= 0 && random != 0) draw(next);
+`endif
+    in <= next;
+  end
 
   initial begin
     clk = 1'b0;
     if ($value$plusargs("unit=%d", unit) && unit == UNIT && $value$plusargs("bug=%d", bug) && bug == BUG) begin
-      if (!$value$plusargs("vectors=%s", path) || !$value$plusargs("rows=%d", rows)) begin
-        $display("no +vectors or +rows");
-        $finish;
+      rows = 0;
+      if (!$value$plusargs("random=%d", random)) begin
+        random = 0;
+        if (!$value$plusargs("vectors=%s", path) || !$value$plusargs("rows=%d", rows)) begin
+          $display("no +vectors or +rows, no +random");
+          $finish;
+        end
+        $readmemh(path, words, 0, rows - 1);
       end
-      $readmemh(path, words, 0, rows - 1);
 `ifdef DPI
-      begin
-        string options;
-        status = $value$plusargs("options=%s", options);
-        status = $value$plusargs("datapath=%s", datapath);
-        model = accsim_create(ACCSIM_DPI_VERSION, datapath, options);
-      end
-      if (model == null) begin
-        $display("no model: %s", accsim_last_error(null));
-        $finish;
-      end
+      model = lockstep::made_model();
 `endif
       wrong = 0;
-      rst = 1'b1;
-      in = '0;
-      for (cycle = -2; cycle < 0; cycle = cycle + 1) begin
+      vectors = 0;
+      at = 0;
+      length = 0;
+      cycle = -3;
+      while ((random != 0 ? vectors <= random : cycle < rows) && wrong < 1000) begin
         #5 clk = 1'b1;
         #5 clk = 1'b0;
       end
-      rst = 1'b0;
-      for (cycle = 0; cycle < rows; cycle = cycle + 1) begin
-        in = words[cycle][IN+OUT-1:OUT];
-        #5;
-        if (out !== words[cycle][OUT-1:0]) begin
-          if (wrong < 3)
-            $display("cycle %0d: stage %0s: expected %0h, found %0h (file)", cycle, stage(out ^ words[cycle][OUT-1:0]), words[cycle][OUT-1:0], out);
-          wrong = wrong + 1;
-        end
 `ifdef DPI
-        check_model;
-        clock_model;
+      lockstep::tell_mismatches(model);
 `endif
-        clk = 1'b1;
-        #5 clk = 1'b0;
-      end
-`ifdef DPI
-      for (int i = 0; i < accsim_error_count(model) && i < 3; i++) $display("%s", accsim_error_text(model, i));
-      $display("lockstep: %0d mismatches", accsim_error_count(model));
-      accsim_destroy(model);
-`endif
-      $display("unit %0d: %0d cycles, %0d wrong", UNIT, rows, wrong);
+      $display("unit %0d: %0d cycles, %0d vectors, %0d wrong", UNIT, cycle, vectors, wrong);
       $finish;
     end
   end

@@ -1,7 +1,6 @@
 // The radix-2 serial-serial online multiplier, online delay 3: both operands digit by digit (plus - minus), most significant first, N digits
-// each. v = 2w + (x y_new + y x_new) / 8, x without its new digit, y with it; the digit is 1 where the estimate of v (both words of the
-// carry-save residual cut to quarters) is at least 1/2, -1 where at most -3/4, else 0; w = v - digit. `start` comes with the first digits; the
-// digit of weight 2^-i stands in the output register after the edge that takes digits i + 3. Behind the N-th digits come zeros.
+// each. v = 2w + (x y_new + y x_new) / 8, x without its new digit, y with it. `start` comes with the first digits; the digit of weight 2^-i
+// stands in the output register after the edge that takes digits i + 3. Behind the N-th digits come zeros.
 // BUG: 1 y without its new digit, 2 selection starts a cycle late, 3 a carry of the second row is dropped.
 module online_serial_multiplier #(
     parameter N = 8,
@@ -11,12 +10,10 @@ module online_serial_multiplier #(
     output logic z_plus, z_minus
 );
   localparam W = N + 5;  // N + 3 fraction bits beside two integer bits
-  logic [W-1:0] sum, carry, s0, c0, s1, c1, s2, c2, row_x, row_y;
+  logic [W-1:0] s0, c0, s1, c1, s2, c2, row_x, row_y;
   logic [N:0]   x, x_less, y, y_less, x_new, x_less_new, y_new, y_less_new, x_old, y_old, x_less_old, y_less_old, times_x;  // Q and QM = Q - ulp
   logic [N-1:0] place, at;  // one bit: the weight of this clock's digits; none behind the last
-  logic [1:0]   seen, count;
-  logic [3:0]   estimate;
-  logic         select, late, is_plus, is_minus, xp, xm, yp, ym;  // late: the first clock in which a digit is selected
+  logic         xp, xm, yp, ym;
 
   // On-the-fly conversion: digits are appended without a carry.
   function automatic logic [N:0] appended(input logic [N:0] q, input logic [N:0] q_less, input logic p, input logic m, input logic [N-1:0] w);
@@ -35,7 +32,6 @@ module online_serial_multiplier #(
   endfunction
 
   assign at = start ? {1'b1, {(N - 1) {1'b0}}} : place;
-  assign count = start ? 2'd0 : seen;
   assign xp = x_plus & !x_minus & (at != 0);
   assign xm = x_minus & !x_plus & (at != 0);
   assign yp = y_plus & !y_minus & (at != 0);
@@ -53,35 +49,18 @@ module online_serial_multiplier #(
   // In units of the residual's last place, 2^-(N+3), an operand's integer over 8 is that integer.
   assign row_x = times(x_old, yp, ym);
   assign row_y = times(times_x, xp, xm);
-  assign s0 = start ? {W{1'b0}} : {sum[W-2:0], 1'b0};
-  assign c0 = start ? {W{1'b0}} : {carry[W-2:0], 1'b0};
   assign s1 = s0 ^ c0 ^ row_x;
   assign c1 = majority(s0, c0, row_x);
   assign s2 = s1 ^ c1 ^ row_y;
   assign c2 = majority(s1, c1, row_y) & ((BUG == 3) ? ~(W'(1) << (W / 2)) : {W{1'b1}});
-  assign estimate = s2[W-1-:4] + c2[W-1-:4];
-  assign select = count >= 2'd3 && !(BUG == 2 && late);
-  assign is_plus = select & !estimate[3] & (estimate[2:0] >= 3'd2);
-  assign is_minus = select & estimate[3] & (estimate[2:0] < 3'd6);
   always @(posedge clk) begin
-    z_plus <= is_plus & !rst;
-    z_minus <= is_minus & !rst;
-    seen <= rst ? 2'd0 : (count == 2'd3) ? 2'd3 : count + 2'd1;
-    late <= !rst & (count == 2'd2);
     place <= rst ? {N{1'b0}} : at >> 1;
     x <= rst ? {(N + 1) {1'b0}} : x_new;
     y <= rst ? {(N + 1) {1'b0}} : y_new;
     x_less <= rst ? {1'b1, {N{1'b0}}} : x_less_new;
     y_less <= rst ? {1'b1, {N{1'b0}}} : y_less_new;
-    if (rst) begin
-      sum <= {W{1'b0}};
-      carry <= {W{1'b0}};
-    end else if (select) begin
-      sum <= {estimate - (is_plus ? 4'd4 : is_minus ? 4'd12 : 4'd0), s2[W-5:0]};
-      carry <= {4'd0, c2[W-5:0]};
-    end else begin
-      sum <= s2;
-      carry <= c2;
-    end
   end
+
+  online_residual #(.W(W), .DELAY((BUG == 2) ? 4 : 3)) residual (
+      .clk, .rst, .start, .twice_sum(s0), .twice_carry(c0), .v_sum(s2), .v_carry(c2), .z_plus, .z_minus);
 endmodule
