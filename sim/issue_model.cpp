@@ -109,18 +109,19 @@ IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe, BlockOperands
                      "formats for both, for example --in fp16");
   }
   datapath_.levels.resize(datapath.accumulator.level.value_or(0) + 1);
-  Level& level = datapath_.levels.front();
+  Level& level = datapath_.levels.back();
   if (datapath.levels.size() == datapath_.levels.size() && level.kind != LevelKind::interleaved) output_ = datapath.output;
   datapath_.output = {};
-  if (level.kind == LevelKind::interleaved && datapath_.levels.size() == 1) {  // one row adds to one of its partial sums
+  if (level.kind == LevelKind::interleaved) {  // one row adds to one of its partial sums
     ways_ = level.ways;
     level.kind = LevelKind::sequential;
   }
   if (formats::underflow_of(datapath_.result_rounding(), datapath_.result_format()) == formats::Underflow::none) {
-    throw InputError("reduction.0: underflow", "none, whose values have no codes", "gradual or flush");
+    throw InputError("reduction." + std::to_string(datapath_.levels.size() - 1) + ": underflow", "none, whose values have no codes",
+                     "gradual or flush");
   }
-  keeps_infinities_ = keeps_infinities(level.rounded_format(), level.rounding) &&
-                      (!datapath.product.format || keeps_infinities(*datapath.product.format, datapath.product.rounding));
+  keeps_infinities_ = !datapath.product.format || keeps_infinities(*datapath.product.format, datapath.product.rounding);
+  for (const Level& l : datapath_.levels) keeps_infinities_ = keeps_infinities_ && keeps_infinities(l.rounded_format(), l.rounding);
   has_lfsr_ = share(datapath_.product.rounding, pe);
   for (Level& l : datapath_.levels) has_lfsr_ |= share(l.rounding, pe);
   if (datapath_.accumulator.rounding) has_lfsr_ |= share(*datapath_.accumulator.rounding, pe);
@@ -259,9 +260,10 @@ std::optional<Code> IssueModel::rounded_product(const NarrowExact& x, const Narr
 }
 
 IssueResult IssueModel::add(Code x, std::optional<Code> y, std::uint64_t row, std::uint32_t ordinal, std::optional<std::uint32_t> drawn) {
-  const Level& level = datapath_.levels.front();
+  const Level& level = datapath_.levels.back();
   const formats::Rounder rounder(level.rounded_format(), level.rounding);
-  RandomSite site(level.rounding, 0, {.output = row, .layer = 0, .pass = 0, .site = 1}, &generators_);
+  const auto number = static_cast<std::uint32_t>(datapath_.levels.size());
+  RandomSite site(level.rounding, 0, {.output = row, .layer = 0, .pass = 0, .site = number}, &generators_);
   if (level.rounding.mode == formats::Rounding::sr && !level.rounding.stochastic.lfsr) {
     for (std::uint32_t n = 0; n < ordinal; ++n) (void)site.next();
   }
@@ -303,7 +305,7 @@ Code IssueModel::fed_back(Code out) const {
   const formats::Format& from = out_format();
   const formats::Format& to = in_format();
   if (from == to) return out;
-  return encode(formats::round(decode(out, from), to, datapath_.levels.front().rounding).value, to);
+  return encode(formats::round(decode(out, from), to, datapath_.levels.back().rounding).value, to);
 }
 
 }  // namespace accsim::sim

@@ -78,7 +78,7 @@ class IssueModel {
   /// `drawn`: a random number in place of this model's next one.
   IssueResult add(formats::Code x, std::optional<formats::Code> y, std::uint64_t row, std::uint32_t ordinal,
                   std::optional<std::uint32_t> drawn = {});
-  /// What of a row's result enters a later row, where the accumulator's two formats differ rounded by the innermost level's rule.
+  /// What of a row's result enters a later row, where the accumulator's two formats differ rounded by its level's rule.
   [[nodiscard]] formats::Code fed_back(formats::Code out) const;
   /// The rounded product of a term, before any negation; none where products are exact or random.
   [[nodiscard]] std::optional<formats::Code> product_of(formats::Code a, formats::Code b) const;

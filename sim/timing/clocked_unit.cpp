@@ -79,7 +79,7 @@ void ClockedUnit::make_stages(const Schedule& schedule, bool has_latency) {
   add_stages(before_, "product", timing.multiplier, false);
   for (std::size_t i = 0; i + 1 < schedule.blocks.size() && !has_latency; ++i)
     add_stages(before_, "reduction_" + std::to_string(i), schedule.blocks[i].latency, false);
-  const std::string scope = "reduction_" + std::to_string(schedule.blocks.size() - 1);
+  const std::string scope = sum_scope();
   if (!interleaved_) {
     const bool early = model().has_accumulator() && timing.feedback == Feedback::single_cycle;
     add_stages(before_, scope, early ? block_.latency - 1 : 0, false);
@@ -337,8 +337,8 @@ std::vector<UnitSignal> ClockedUnit::signals() const {
   for (const Stage& stage : adder_) codes_of(stage);
   if (interleaved_) {
     for (std::int64_t i = 1; i <= block_.latency; ++i) {
-      all.push_back({"reduction_0", i, "valid", nullptr});
-      all.push_back({"reduction_0", i, "code", &model().out_format()});
+      all.push_back({sum_scope(), i, "valid", nullptr});
+      all.push_back({sum_scope(), i, "code", &model().out_format()});
     }
   }
   for (const Stage& stage : after_) codes_of(stage);

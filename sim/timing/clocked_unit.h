@@ -125,6 +125,8 @@ class ClockedUnit {
     int item = nothing;
   };
 
+  /// The datapath's place of the accumulator.
+  [[nodiscard]] std::string sum_scope() const { return "reduction_" + std::to_string(datapath_.levels.size() - 1); }
   static void add_stages(std::vector<Stage>& line, const std::string& scope, std::int64_t count, bool holds_sum);
   int new_item();
   void drop(int item);

@@ -30,8 +30,6 @@ void check_feedback(const Datapath& d, const Timing& t) {
                            ", whose sums would not be there in time",
                        "at most as many cycles as the level has ways");
     }
-    if (i > 0 && i + 1 < d.levels.size())
-      throw InputError("timing", place(i) + " of kind interleaved between two levels", "interleaved as the innermost or the last level");
   }
   if (t.feedback == Feedback::interleave && !interleaves) {
     throw InputError("timing: feedback", "\"interleave\" without a level of kind interleaved, whose `ways` say how sums are interleaved",

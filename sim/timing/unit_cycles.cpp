@@ -34,17 +34,21 @@ Stream delayed(Stream s, std::int64_t cycles) {
   return s;
 }
 
-/// Groups of terms, each combined before the first of the next enters the unit.
-Stream interleaved(const Block& b, const Stream& terms, std::int64_t before) {
-  if (b.sums() == 1) {
-    const std::int64_t done = terms.last + combination_cycles(b.combine, b.latency, terms.count);
-    return {done, 1, 1, done};
-  }
-  const std::int64_t full = (b.group - 1) * terms.period + combination_cycles(b.combine, b.latency, b.group);
-  const std::int64_t short_group = b.issues() - (b.sums() - 1) * b.group;
-  const std::int64_t rest = (short_group - 1) * terms.period + combination_cycles(b.combine, b.latency, short_group);
-  const std::int64_t period = std::max(full + before, b.group * terms.period);
-  return {terms.first + full, period, b.sums(), terms.first + (b.sums() - 1) * period + rest};
+/// Groups of addends, each combined before the first of the next enters the loop. Products wait outside the unit, so the next group comes
+/// at the input's pace and has the way to the adder before it; sums of the level below wait before the loop, and enter one a cycle. The
+/// last of group g enters in e(g) = max(what has come by then, e(g-1) + combination + way + (size - 1) pace).
+Stream interleaved(const Block& b, const Stream& s, bool is_innermost, std::int64_t before) {
+  const std::int64_t sums = b.sums();
+  const std::int64_t short_group = b.issues() - (sums - 1) * b.group;
+  const std::int64_t rest = combination_cycles(b.combine, b.latency, short_group);
+  if (sums == 1) return {s.last + rest, 1, 1, s.last + rest};
+  const std::int64_t combination = combination_cycles(b.combine, b.latency, b.group);
+  const std::int64_t way = combination + (is_innermost ? before : 0);
+  const std::int64_t pace = is_innermost ? s.period : 1;
+  const std::int64_t entered = s.first + (b.group - 1) * s.period;
+  const std::int64_t period = std::max(b.group * s.period, way + (b.group - 1) * pace);
+  const std::int64_t last = std::max(s.last, entered + (sums - 2) * period + way + (short_group - 1) * pace);
+  return {entered + combination, period, sums, last + rest};
 }
 
 }  // namespace
@@ -56,7 +60,7 @@ std::int64_t unit_cycles(const Schedule& schedule) {
     if (i == 0) s = {schedule.before, schedule.interval, b.issues(), schedule.before + (b.issues() - 1) * schedule.interval};
     else s = grouped(s, b.width);
     s = spaced(s, b.interval);
-    s = b.shape == BlockShape::interleaved ? interleaved(b, s, schedule.before) : delayed(grouped(s, b.group), b.latency);
+    s = b.shape == BlockShape::interleaved ? interleaved(b, s, i == 0, schedule.before) : delayed(grouped(s, b.group), b.latency);
   }
   return s.last + schedule.output;
 }

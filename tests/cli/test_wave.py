@@ -135,6 +135,29 @@ def _(folder):
     equal([acc for _, acc in results(rows)], [bits(np.float32(p[0] + p[1]) + np.float32(p[2] + p[3]))])
 
 
+@case("an interleaved accumulator behind a tree takes the tree's sums in turn and combines them in its own format")
+def _(folder):
+    values = [np.float64(v) for v in some_values(14)]
+    options = ["--acc", "fp32", "--in", "fp32", "--chunk", "2"]
+    for key in ("reduction.0.kind=tree", "reduction.1.kind=interleaved", "reduction.1.ways=3", "reduction.1.combine=sequential", "reduction.1.format=fp16",
+                "accumulator.level=1", "timing.multiplier=1", "timing.adder=[2, 3]"):
+        options += ["--set", key]
+    pairs = [np.float32(x + y) for x, y in zip(values[::2], values[1::2])]  # exact in binary64, then rounded once
+    partial = [np.float64(0)] * 3
+    for i, pair in enumerate(pairs):
+        partial[i % 3] = np.float64(np.float16(partial[i % 3] + np.float64(pair)))
+    total = np.float64(0)
+    for p in partial:
+        total = np.float64(np.float16(total + p))
+    lines = ["a0,a1,b0,b1"] + ["%s,%s,3f800000,3f800000" % (bits(x), bits(y)) for x, y in zip(values[::2], values[1::2])]
+    rows = wave(folder, lines, *options)
+    # 7 sums reach the loop 1 + 2 cycles after their operands, the last in cycle 9, in way 0, which it leaves 3 later; 3 additions of 3 cycles.
+    equal(results(rows), [(9 + 3 + 9, "%04x" % np.float16(total).view(np.uint16))])
+    names = list(rows[0])
+    equal(len(names), len(set(names)))
+    expect("reduction_0_2_valid" in names and "reduction_1_3_code" in names, names)
+
+
 @case("gaps in the input and a slow consumer change when, not what")
 def _(folder):
     values = some_values(9)

@@ -102,6 +102,59 @@ TEST_CASE("a tree over four partial sums adds as soon as two have left the loop"
   CHECK(sim::stepped_unit_cycles(sim::schedule_of(interleaved(4, "tree"), 8)) == 19);
 }
 
+TEST_CASE("sums that reach an interleaved level while it combines wait, and enter one a cycle") {
+  const auto cycles = [](const std::string& terms, std::int64_t k) {
+    const Datapath d =
+        sim::parse_datapath("accsim = 1\nname = \"x\"\nsource = \"x\"\n[operands]\na = \"fp16\"\nb = \"fp16\"\n" + terms +
+                                "format = \"fp32\"\n[[reduction]]\nkind = \"interleaved\"\nways = 2\nterms = 2\nformat = "
+                                "\"fp32\"\n[[reduction]]\nkind = \"sequential\"\nformat = \"fp32\"\n[timing]\nadder = [1, 2, 1]\n",
+                            "x");
+    CHECK(sim::stepped_unit_cycles(sim::schedule_of(d, k)) == sim::unit_cycles(d, k));
+    return sim::unit_cycles(d, k);
+  };
+  // Cycles from 0. Sums of pairs are there in 1, 2, 3, 4. The first two enter the loop of two in 1 and 2, leave it in 3 and 4; 0 + p0
+  // starts in 3 and is there in 5, then (0 + p0) + p1, there in 7. The third sum enters in 7, the fourth in 8: theirs is there in 8 + 5
+  // = 13. The last level adds in 7 and in 13 and is done at the end of 13, the 14th cycle.
+  CHECK(cycles("[[reduction]]\nkind = \"tree\"\nterms = 2\n", 8) == 14);
+  // A fifth sum, alone in its group, waits from 5 to 13; 0 + p0 starts when it leaves in 15, 0 + p0 + 0 in 17, there in 19.
+  CHECK(cycles("[[reduction]]\nkind = \"tree\"\nterms = 2\n", 10) == 20);
+  // Sums of eight are there in 8, 16, 24, 32: none waits. 16 + 5 and 32 + 5, then an addition.
+  CHECK(cycles("[[reduction]]\nkind = \"sequential\"\nterms = 8\n", 32) == 38);
+}
+
+TEST_CASE("stepping and formula agree for interleaved levels at any place, over 1000 random stacks of levels") {
+  std::mt19937 g(20261126);
+  const auto draw = [&](std::int64_t low, std::int64_t high) { return std::uniform_int_distribution<std::int64_t>(low, high)(g); };
+  const auto text = [&](std::int64_t low, std::int64_t high) { return std::to_string(draw(low, high)); };
+  for (int shape = 0; shape < 1000; ++shape) {
+    const std::int64_t levels = draw(2, 5);
+    const std::int64_t between = draw(0, levels - 1);  // of kind interleaved for certain
+    std::string toml = "accsim = 1\nname = \"x\"\nsource = \"x\"\n[operands]\na = \"fp16\"\nb = \"fp16\"\n";
+    for (std::int64_t i = 0; i < levels; ++i) {
+      const std::int64_t kind = i == between ? 0 : draw(0, 4);
+      toml += "[[reduction]]\nformat = \"fp32\"\nterms = " + text(1, 9) + "\n";
+      if (kind <= 1) {
+        const char* const combines[] = {"sequential", "tree", "coalesce"};
+        toml += "kind = \"interleaved\"\nways = " + text(4, 8) + "\ncombine = \"" + combines[draw(0, 2)] + "\"\n";
+      } else if (kind == 2) {
+        toml += "kind = \"sequential\"\n";
+      } else if (kind == 3) {
+        toml += "kind = \"tree\"\n";
+      } else {
+        toml += "kind = \"fused_sum\"\nfraction_bits = 30\nwith_accumulator = true\nissues = " + text(1, 4) + "\n";
+      }
+    }
+    toml +=
+        "[timing]\ninput = " + text(0, 1) + "\nmultiplier = " + text(0, 3) + "\noutput = " + text(0, 2) + "\nadder = " + text(1, 4) + "\n";
+    if (shape % 3 == 0) toml += "interval = " + text(4, 30) + "\n";
+    const Datapath d = sim::parse_datapath(toml, "x");
+    const std::int64_t k = draw(1, 400);
+    CAPTURE(toml);
+    CAPTURE(k);
+    REQUIRE(sim::unit_cycles(d, k) == sim::stepped_unit_cycles(sim::schedule_of(d, k)));
+  }
+}
+
 TEST_CASE("an output-stationary fold takes 2R + C + T - 2 cycles with its drain, SCALE-Sim counts R + C + T - 2") {
   for (const std::int64_t rows : {1, 3, 7}) {
     for (const std::int64_t cols : {1, 4, 5}) {
