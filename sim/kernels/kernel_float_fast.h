@@ -1,8 +1,9 @@
 // The float kernels' fast loops: sequential levels, several rows at once, only the events that can happen. Included by lane units only.
 #pragma once
 
-#include "sim/kernels/kernel_float_flushed.h"
 #include "sim/kernels/kernel_float_native.h"
+#include "sim/kernels/kernel_float_packed.h"
+#include "sim/kernels/kernel_float_random.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
@@ -306,7 +307,9 @@ void run_fast(const FloatPlan& plan, FloatFast fast, FloatBlock& block) {
     case FloatFast::truncated: return run_fast_as<T, FloatFast::truncated>(plan, block);
     case FloatFast::saturated: return run_fast_as<T, FloatFast::saturated>(plan, block);
     case FloatFast::saturated_odd: return run_fast_as<T, FloatFast::saturated_odd>(plan, block);
-    case FloatFast::flushed: return run_flushed<T>(plan, block);
+    case FloatFast::packed:
+      if constexpr (std::is_same_v<T, float>) run_packed(plan, block);
+      return;
     case FloatFast::nearest: return run_fast_as<T, FloatFast::nearest>(plan, block);
     case FloatFast::nearest_normal: return run_fast_as<T, FloatFast::nearest_normal>(plan, block);
     case FloatFast::stochastic: return run_fast_as<T, FloatFast::stochastic>(plan, block);

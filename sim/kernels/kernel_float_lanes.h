@@ -379,6 +379,7 @@ constexpr FloatLanes lanes_of = {
     .scan = scan,
     .survey = survey,
     .pack = pack<T>,
+    .least_factors = std::is_same_v<T, float> ? least_factors : nullptr,
 };
 
 }  // namespace accsim::sim::kernels::ACCSIM_ISA

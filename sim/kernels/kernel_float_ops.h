@@ -127,6 +127,10 @@ struct Ops {
     if constexpr (is_float) return _mm512_cmp_ps_mask(__m512(a), __m512(b), _CMP_EQ_OQ);
     else return _mm512_cmp_pd_mask(__m512d(a), __m512d(b), _CMP_EQ_OQ);
   }
+  static ACCSIM_INLINE Mask reaches(Real a, Real b) {  // as numbers; NaN does not
+    if constexpr (is_float) return _mm512_cmp_ps_mask(__m512(a), __m512(b), _CMP_GE_OQ);
+    else return _mm512_cmp_pd_mask(__m512d(a), __m512d(b), _CMP_GE_OQ);
+  }
   static ACCSIM_INLINE Mask none() { return 0; }
   static ACCSIM_INLINE bool any(Mask m) { return m != 0; }
   static ACCSIM_INLINE Mask both(Mask a, Mask b) { return static_cast<Mask>(a & b); }
@@ -209,10 +213,10 @@ struct Ops {
     const Real odd = to_odd(lower, fma<up>(a, b, c));
     return zero_down ? real(select(nonzero(bits(odd), set(~sign)), bits(odd), bits(lower))) : odd;
   }
-  /// a * b + c rounded once as the host rounds.
-  static ACCSIM_INLINE Real fused(Real a, Real b, Real c) {
-    if constexpr (is_float) return Real(_mm512_fmadd_ps(__m512(a), __m512(b), __m512(c)));
-    else return Real(_mm512_fmadd_pd(__m512d(a), __m512d(b), __m512d(c)));
+  /// a * b as the host rounds; +0 elsewhere.
+  static ACCSIM_INLINE Real product_where(Mask m, Real a, Real b) {
+    if constexpr (is_float) return Real(_mm512_maskz_mul_ps(m, __m512(a), __m512(b)));
+    else return Real(_mm512_maskz_mul_pd(m, __m512d(a), __m512d(b)));
   }
   static ACCSIM_INLINE Real exact_product(Real a, Real b) { return multiply<zero>(a, b); }
 
@@ -250,6 +254,7 @@ struct Ops {
   static ACCSIM_INLINE Mask ge(Int a, Int b) { return Mask(a >= b); }
   static ACCSIM_INLINE Mask differ(Real a, Real b) { return Mask(a != b); }
   static ACCSIM_INLINE Mask equal(Real a, Real b) { return Mask(a == b); }
+  static ACCSIM_INLINE Mask reaches(Real a, Real b) { return Mask(a >= b); }
   static ACCSIM_INLINE Mask none() { return Mask{}; }
   static ACCSIM_INLINE bool any(Mask m) {
 #if defined(__AVX2__)
@@ -333,6 +338,7 @@ struct Ops {
   /// a * b has no more bits than the lane, but may reach below its subnormals, where the set last bit stands for the rest.
   static ACCSIM_INLINE Real odd_fma(Real a, Real b, Real c, bool zero_down) { return odd_sum(odd_product(a, b), c, zero_down); }
 #endif
+  static ACCSIM_INLINE Real product_where(Mask m, Real a, Real b) { return real(bits(a * b) & m); }
   static ACCSIM_INLINE Real exact_product(Real a, Real b) { return a * b; }
 
   // For the fast loops; the host rounds toward zero for truncated ones.
@@ -365,14 +371,14 @@ typename O::Real with_sign_of_zero(typename O::Real result, typename O::Real exa
   return O::real(O::select(O::eq(O::magnitude(result), Int{}), zero, O::bits(result)));
 }
 
-/// The host's rounding while lanes run; subnormals kept unless flushed; restored at the end.
+/// The host's rounding while lanes run; restored at the end.
 class HostRounding {
  public:
-  enum class Way { down, zero, zero_flushing, nearest };
+  enum class Way { down, zero, nearest };
   explicit HostRounding(Way way) {
 #if defined(__x86_64__)
     saved_ = _mm_getcsr();
-    _mm_setcsr(0x1F80U | (way == Way::down ? 0x2000U : way == Way::zero ? 0x6000U : way == Way::zero_flushing ? 0xE000U : 0U));
+    _mm_setcsr(0x1F80U | (way == Way::down ? 0x2000U : way == Way::zero ? 0x6000U : 0U));
 #else
     saved_ = std::fegetround();
     std::fesetround(way == Way::down ? FE_DOWNWARD : way == Way::zero ? FE_TOWARDZERO : FE_TONEAREST);

@@ -63,7 +63,7 @@ enum class FloatFast {
   truncated,       ///< products and sums truncated and flushed; sums exact in the lane below the bound; signs of zeros are not kept
   saturated,       ///< the same, but sums may saturate, and bits beyond the lane are those of addends that change nothing
   saturated_odd,   ///< the same with sums rounded to odd, whatever is beyond the lane
-  flushed,         ///< as `truncated`, and the host flushes: the lanes' smallest normal is the format's, of products in their own unit
+  packed,          ///< as `saturated`, sums of at most eight bits, all normal in the lane; the largest sum comes with its lower 16 bits set
   nearest,         ///< exact products, nearest even; what is tiny may be inexact, and the lane's smallest normal is the format's
   nearest_normal,  ///< the same, nothing tiny is inexact
   stochastic,
@@ -80,9 +80,8 @@ struct FloatPlan {
   int initial_level = 0;  ///< where C enters
   FloatFast fast = FloatFast::none;
   std::uint64_t fast_bound = 0;                 ///< a larger partial sum voids a fast run
-  FloatFast fast_saturating = FloatFast::none;  ///< FloatFast::flushed: that loop itself, which clamps; what runs where
-                                                ///< FloatFast::truncated proves void; has no bound
-  double addend_power = 1;                      ///< FloatFast::flushed: the unit of sums over that of products
+  FloatFast fast_saturating = FloatFast::none;  ///< what runs where FloatFast::truncated proves void; has no bound
+  bool packed = false;                          ///< FloatFast::packed may run in place of FloatFast::truncated
   bool products_fit = false;                    ///< exact products are values of the lane
 };
 
@@ -96,7 +95,8 @@ using SeePartial = void (*)(void* context, double accumulator, double a, double 
 struct FloatBlock {
   std::int64_t k = 0;
   int rows = 0, vectors = 0;
-  const void* a = nullptr;  ///< rows x k
+  const void* a = nullptr;        ///< rows x k
+  const void* a_least = nullptr;  ///< FloatFast::packed: of each of `a` the least magnitude of a factor whose product is kept
   std::int64_t a_stride = 0;
   const void* b = nullptr;                    ///< k x (vectors * lanes)
   const void* initial = nullptr;              ///< C, rows x (vectors * lanes); null: zero
@@ -112,7 +112,6 @@ struct FloatBlock {
   std::int64_t events[float_events] = {};
   std::uint64_t largest = 0;       ///< magnitude of the largest finite partial sum, rounded to odd; its bits in the lane
   std::int64_t products_kept = 0;  ///< FloatFast::truncated: nonzero products, whose events are then the caller's to work out
-  std::int64_t looked_at = 0;      ///< FloatFast::flushed: steps that were done again for a sum below the smallest normal
 };
 
 /// What a scan of operands gives; infinities and NaN are left out.
@@ -137,6 +136,9 @@ struct FloatLanes {
   void (*survey)(const double* in, std::int64_t k, std::uint64_t low, std::uint64_t* largest, std::int64_t* nonzero, std::int64_t* brief);
   /// out[i * stride] = in[i] * 2^e, exact by proof; `order`, if not null: in[order[i]].
   void (*pack)(const double* in, const std::int64_t* order, std::int64_t count, double power, void* out, std::int64_t stride);
+  /// Of each a the least magnitude b with |a * b| >= least, bits of the lane, as exact numbers; beyond all finite ones where none is. For
+  /// FloatFast::packed; null where that does not exist.
+  void (*least_factors)(const void* a, std::int64_t count, std::uint64_t least, void* out);
 };
 
 extern const FloatLanes float_baseline_32, float_baseline_64;

@@ -35,18 +35,14 @@ struct Interval {
 
 int top_of(const NarrowExact& x) { return log2_floor(x); }
 
-enum class Loops { general, native, flushed };
-
 class Prover {
  public:
-  Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means, Loops loops)
-      : datapath_(d), facts_(facts), lane_(lane), has_fma_(means.fma), native_(loops == Loops::native), flushed_(loops == Loops::flushed) {}
+  Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means, bool native)
+      : datapath_(d), facts_(facts), lane_(lane), has_fma_(means.fma), native_(native) {}
 
   FloatProof prove() {
     proof_.lane = lane_;
     if (!shape()) return std::move(proof_);
-    if (flushed_ && !truncates_and_flushes()) refuse("no loop for it");
-    if (!proof_.refusal.empty()) return std::move(proof_);
     Range addends = products();
     for (std::size_t i = 0; i < datapath_.levels.size() && proof_.refusal.empty(); ++i) addends = level(i, addends);
     if (proof_.refusal.empty()) choose_scales();
@@ -212,22 +208,7 @@ class Prover {
       refuse("magnitudes or formats do not fit the lane together");
       return;
     }
-    int scale = std::clamp(0, scale_.low, scale_.high);  // of products
-    if (flushed_) {
-      const int of_sums = lane_.emin - top_of(limits(datapath_.levels.front().rounded_format()).min_normal);
-      Interval of_products;  // within reach of the sums; nothing that the host flushes is kept, or even inexact
-      of_products.at_most(lane_.emax - 1 - products_.top);
-      of_products.at_most(of_sums - lane_.emin);
-      of_products.at_least(of_sums + lane_.emin);
-      of_products.at_least(lane_.emin - top_of(limits(*datapath_.product.format).min_normal));
-      if (lane_.emin - products_.lattice <= of_products.high) of_products.at_least(lane_.emin - products_.lattice);
-      if (of_sums > scale_.high || of_products.low > of_products.high) {
-        refuse("magnitudes do not fit above the lane's smallest normal");
-        return;
-      }
-      scale = std::clamp(0, of_products.low, of_products.high);
-      proof_.sums_over_products = of_sums - scale;
-    }
+    const int scale = std::clamp(0, scale_.low, scale_.high);
     const auto allowed = [&](const OperandFacts& f) {
       Interval i;
       if (f.precision == 0) return i;
@@ -278,14 +259,9 @@ class Prover {
       return spec.mode == Rounding::rz && underflow_of(spec, format) == Underflow::flush;
     };
     const auto& product = datapath_.product;
-    const bool all = product.format && holds(*product.format, product.rounding) &&
-                     std::all_of(datapath_.levels.begin(), datapath_.levels.end(),
-                                 [&](const Level& l) { return l.kind == LevelKind::sequential && holds(l.rounded_format(), l.rounding); });
-    if (!flushed_ || !all) return all;
-    const auto least = [](const Level& l) { return limits(l.rounded_format()).min_normal; };
-    return !facts_.has_accumulator && std::all_of(datapath_.levels.begin(), datapath_.levels.end(), [&](const Level& l) {
-      return compare_magnitude(least(l), least(datapath_.levels.front())) == 0;
-    });
+    return product.format && holds(*product.format, product.rounding) &&
+           std::all_of(datapath_.levels.begin(), datapath_.levels.end(),
+                       [&](const Level& l) { return l.kind == LevelKind::sequential && holds(l.rounded_format(), l.rounding); });
   }
 
   /// The fast loop, where all roundings are of one kind that has one.
@@ -303,21 +279,17 @@ class Prover {
     if (native_) {
       if (!product.format && !tiny_inexact_) plan.fast = FloatFast::native;
     } else if (truncates_and_flushes()) {
-      plan.fast = flushed_ ? FloatFast::flushed : FloatFast::truncated;
-      plan.addend_power = std::ldexp(1.0, proof_.sums_over_products);
-      plan.products_fit =
-          facts_.a.precision + facts_.b.precision <= lane_.precision && (flushed_ || products_.lattice + proof_.scale() >= lane_.lsb);
+      plan.fast = FloatFast::truncated;
+      plan.products_fit = facts_.a.precision + facts_.b.precision <= lane_.precision && products_.lattice + proof_.scale() >= lane_.lsb;
       const int lattice = *std::min_element(lattices_.begin(), lattices_.end());
       NarrowExact inexact;  // sums below are multiples of 2^lattice of at most the lane's precision
       inexact.significand = 1;
       inexact.exponent = lattice + lane_.precision;
       plan.fast_bound = std::min(plan.fast_bound, LaneUnit(lane_, proof_.scale()).bits(inexact) - 1);
-      if (flushed_ ? lattice + lane_.precision + proof_.scale() <= lane_.emin : lattice + proof_.scale() < lane_.lsb) {
-        plan.fast = FloatFast::none;
-        if (flushed_) refuse("sums are not exact in the lane");
-      }
+      if (lattice + proof_.scale() < lane_.lsb) plan.fast = FloatFast::none;
       plan.fast_saturating = saturating();
-      if (flushed_) plan.fast_saturating = plan.fast_saturating == FloatFast::saturated ? FloatFast::flushed : FloatFast::none;
+      const auto shorter = [&](int i) { return lane_.precision - plan.level[i].rounding.drop <= 8; };
+      plan.packed = plan.fast_saturating == FloatFast::saturated && shorter(0) && !lane_.binary64 && lattice + proof_.scale() >= lane_.emin;
     } else if (!product.format && (all_underflow(Underflow::gradual) || !tiny_inexact_)) {
       if (all_round(Rounding::rne)) plan.fast = tiny_inexact_ ? FloatFast::nearest : FloatFast::nearest_normal;
       const auto added = [](const Level& l) {
@@ -389,7 +361,7 @@ class Prover {
   const Datapath& datapath_;
   const LayerFacts& facts_;
   const LaneType& lane_;
-  const bool has_fma_, native_, flushed_;
+  const bool has_fma_, native_;
   std::vector<Range> addends_, sums_;  ///< of each level
   std::vector<int> lattices_;          ///< of each level's exact sums
   bool tiny_inexact_ = false;          ///< a sum below some level's smallest normal may be inexact
@@ -401,20 +373,14 @@ class Prover {
 }  // namespace
 
 FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means) {
-  return Prover(datapath, facts, lane, means, Loops::general).prove();
+  return Prover(datapath, facts, lane, means, false).prove();
 }
 
 FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means) {
-  FloatProof proof = Prover(datapath, facts, binary32_lanes, means, Loops::native).prove();
+  FloatProof proof = Prover(datapath, facts, binary32_lanes, means, true).prove();
   if (!proof.refusal.empty()) return proof;
   if (!means.native || !means.fma || proof.plan.fast != FloatFast::native) proof.refusal = "no loop for it";
   return proof;
-}
-
-FloatProof prove_flushed_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means) {
-  FloatProof proof;
-  if (!means.flush) proof.refusal = "the host does not flush";
-  return proof.refusal.empty() ? Prover(datapath, facts, lane, means, Loops::flushed).prove() : proof;
 }
 
 }  // namespace accsim::sim::kernels

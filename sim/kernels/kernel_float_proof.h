@@ -25,15 +25,13 @@ struct FloatProof {
   std::vector<std::vector<std::int32_t>> programs;
   int scale_a = 0, scale_b = 0;    ///< operands enter as x * 2^scale
   std::int64_t scratch_slots = 0;  ///< accumulators that the general loop keeps for every register
-  int sums_over_products = 0;      ///< the power of two between their units; 0 but for FloatFast::flushed
   /// Sums are values * 2^scale() in the lanes.
-  [[nodiscard]] int scale() const { return scale_a + scale_b + sums_over_products; }
+  [[nodiscard]] int scale() const { return scale_a + scale_b; }
 };
 
 /// What an instruction set offers beside lanes.
 struct LaneMeans {
   bool fma = false;     ///< multiplies and adds with one rounding
-  bool flush = false;   ///< the host flushes what is tiny; with `fma`
   bool native = false;  ///< rounds to nearest and asks whether that was exact
 };
 
@@ -41,9 +39,6 @@ FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const 
 
 /// The same for FloatFast::native, whose general loop does not exist: what it voids is done on other lanes.
 FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means);
-
-/// The same for FloatFast::flushed, on lanes whose smallest normal is that of the product's format and of the sums'.
-FloatProof prove_flushed_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means);
 
 /// The order in which a one-adder pipeline of latency `ways` meets its partial sums of `count` addends, as FloatLevel::coalesce has it; see
 /// LevelRun::coalesce.

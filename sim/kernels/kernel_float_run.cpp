@@ -53,7 +53,7 @@ class TileRun {
       run_fast(*native_);
     } else if (may_run_fast()) {
       exact_sums_ = truncates();
-      run_fast(flushed_ ? *flushed_ : *general_);
+      run_fast(*general_);
     } else {
       run_general(0, general_->groups().size(), 0, tile_.rows);
     }
@@ -88,11 +88,6 @@ class TileRun {
     if (!proof.refusal.empty()) proof = prove_float(datapath_, facts_, binary64_lanes, set_.means);
     if (!proof.refusal.empty()) return false;
     const bool wide = proof.lane.binary64;
-    if (proof.plan.fast == FloatFast::truncated) {
-      FloatProof flushed = prove_flushed_float(datapath_, facts_, proof.lane, set_.means);
-      if (flushed.refusal.empty())
-        flushed_.emplace(std::move(flushed), wide ? set_.lanes64 : set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
-    }
     general_.emplace(std::move(proof), wide ? set_.lanes64 : set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
     if (!wide) return true;
     FloatProof native = prove_native_float(datapath_, facts_, set_.means);
@@ -127,8 +122,8 @@ class TileRun {
   /// general one; zeros whose sign is not known, which come as NaN, are the general loop's too.
   void run_fast(LaneTile& fast_lanes) {
     LaneTile* lanes = &fast_lanes;
-    FloatFast fast = lanes->proof().plan.fast;
-    FloatFast unsaturated = fast;
+    FloatFast fast = lanes->proof().plan.packed ? FloatFast::packed : lanes->proof().plan.fast;
+    const FloatFast first = fast;
     const int rows = lanes->lanes().fast_rows;
     std::int64_t kept = 0;
     bool all_fast = true;
@@ -143,9 +138,9 @@ class TileRun {
         }
         FloatBlock block = lanes->block(g, row, rows);
         lanes->lanes().run_fast(lanes->proof().plan, fast, block);
-        const bool beyond = fast == unsaturated && block.largest > lanes->proof().plan.fast_bound;
+        const bool beyond = fast == first && block.largest > lanes->proof().plan.fast_bound;
         if (beyond) exact_sums_ = false;
-        if (beyond && lanes->proof().plan.fast_saturating != FloatFast::flushed) {
+        if (beyond && fast != FloatFast::packed) {
           LaneTile* const before = lanes;
           if (lanes->proof().plan.fast_saturating == FloatFast::none) lanes = &*general_;  // of the same lanes, or without that loop too
           if (lanes->proof().plan.fast_saturating == FloatFast::none) {
@@ -160,33 +155,18 @@ class TileRun {
         }
         add_events(block);
         kept += block.products_kept;
-        const bool unknown = keep(*lanes, g, row, last, fast != unsaturated || fast == FloatFast::flushed);
+        const bool unknown = keep(*lanes, g, row, last, fast != first || fast == FloatFast::packed);
         ran_.push_back(ran_fast(*lanes, {g, row, rows, block.largest, nullptr}, fast));
         if (unknown) general_results(group, row, last);
-        if (fast == FloatFast::flushed && block.looked_at > tile_.k / 8) {  // sums are small: the loop that counts as it goes is faster
-          lanes = &*general_;
-          fast = unsaturated = FloatFast::truncated;
-        }
       }
     }
     if (truncates()) count_products(kept, all_fast);
   }
 
   /// Sums that were rounded to odd, or are exact, are kept in the general lanes' unit. What the loops that saturate by themselves see
-  /// beyond the lane is neither, nor do those that flush see tiny sums.
-  [[nodiscard]] Ran ran_fast(const LaneTile& lanes, Ran r, FloatFast fast) {
-    const bool flushed = fast == FloatFast::flushed;
-    if (!flushed && r.largest == 0) return r;
-    saw_normal_sum_ |= flushed && r.largest != 0;
-    if (fast == FloatFast::native || fast == FloatFast::saturated ||
-        (flushed && (r.largest == 0 || r.largest > lanes.proof().plan.fast_bound))) {
-      r.to_measure = &lanes;
-    } else if (flushed) {
-      const int up = general_->proof().scale() - lanes.proof().scale();
-      r.largest = lanes.proof().lane.binary64
-                      ? std::bit_cast<std::uint64_t>(std::ldexp(std::bit_cast<double>(r.largest), up))
-                      : std::bit_cast<std::uint32_t>(std::ldexp(std::bit_cast<float>(static_cast<std::uint32_t>(r.largest)), up));
-    }
+  /// beyond the lane is neither, nor is what is left of the largest sum where halves are packed.
+  [[nodiscard]] static Ran ran_fast(const LaneTile& lanes, Ran r, FloatFast fast) {
+    if (r.largest != 0 && (fast == FloatFast::native || fast == FloatFast::saturated || fast == FloatFast::packed)) r.to_measure = &lanes;
     return r;
   }
 
@@ -298,12 +278,10 @@ class TileRun {
       return largest;
     };
     const std::uint64_t largest_general = largest_on(&*general_);
-    const std::uint64_t largest_other = largest_on(flushed_ ? &*flushed_ : native_ ? &*native_ : nullptr);
+    const std::uint64_t largest_other = largest_on(native_ ? &*native_ : nullptr);
     std::vector<Ran> odd;
     for (const Ran& r : ran_) {
       if (r.to_measure == nullptr) odd.push_back(r);
-      else if (r.largest == 0 && (saw_normal_sum_ || products_->nonzero() == 0))
-        continue;  // sums that were flushed matter where all are tiny
       else if (r.largest == (r.to_measure == &*general_ ? largest_general : largest_other)) measure(r, odd);
     }
     std::uint64_t largest = 0;
@@ -319,6 +297,13 @@ class TileRun {
     result_.max_abs_partial = to_double(scaled(exact, -general_->proof().scale()));
   }
   void measure(const Ran& ran, std::vector<Ran>& odd) {
+    const FloatPlan& plan = general_->proof().plan;
+    if (plan.packed && ran.largest <= plan.fast_bound) {  // its sums are exact in the lane
+      FloatBlock block = general_->block(ran.group, ran.row, ran.rows);
+      general_->lanes().run_fast(plan, FloatFast::truncated, block);
+      odd.push_back({ran.group, ran.row, ran.rows, block.largest, nullptr});
+      return;
+    }
     const int rows = general_->lanes().rows;
     for_general_groups(ran.to_measure->groups()[ran.group], [&](std::size_t g) {
       for (std::int64_t row = ran.row; row < std::min(ran.row + ran.rows, tile_.rows); row += rows) {
@@ -373,10 +358,9 @@ class TileRun {
   TileResult& result_;
   LayerFacts facts_;
   std::vector<char> bad_rows_, bad_columns_;
-  std::optional<LaneTile> general_, native_, flushed_;
+  std::optional<LaneTile> general_, native_;
   std::optional<TileProducts> products_;
-  bool saw_normal_sum_ = false;  ///< in a block of the loop that flushes
-  bool exact_sums_ = false;      ///< every sum of every block was exact in the lane
+  bool exact_sums_ = false;  ///< every sum of every block was exact in the lane
   std::int64_t redone_nonzero_ = 0, redone_inexact_ = 0;
   std::vector<Ran> ran_;
 };

@@ -32,6 +32,7 @@ LaneTile::LaneTile(FloatProof proof, const FloatLanes& lanes, const Datapath& da
       unscale_(std::ldexp(1.0, std::clamp(-proof_.scale(), -1000, 1000))),
       row_packed_(static_cast<std::size_t>(tile.rows), 0),
       a_(static_cast<std::size_t>((tile.rows + most_rows) * tile.k) * word_bytes_, true),
+      a_least_(proof_.plan.packed ? static_cast<std::size_t>((tile.rows + most_rows) * tile.k) * word_bytes_ : 0, true),
       scratch_(static_cast<std::size_t>(proof_.scratch_slots * lanes.register_bytes), true),
       initial_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_, true),
       results_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_, true) {
@@ -51,8 +52,10 @@ LaneTile::LaneTile(FloatProof proof, const FloatLanes& lanes, const Datapath& da
 void LaneTile::pack_row(std::int64_t row) {
   row_packed_[static_cast<std::size_t>(row)] = 1;
   if (bad_rows_[static_cast<std::size_t>(row)] != 0) return;
-  lanes_.pack(tile_.a.data() + row * tile_.k, order_.empty() ? nullptr : order_.data(), tile_.k, std::ldexp(1.0, proof_.scale_a),
-              a_.at(static_cast<std::size_t>(row * tile_.k) * word_bytes_), 1);
+  const std::size_t at = static_cast<std::size_t>(row * tile_.k) * word_bytes_;
+  lanes_.pack(tile_.a.data() + row * tile_.k, order_.empty() ? nullptr : order_.data(), tile_.k, std::ldexp(1.0, proof_.scale_a), a_.at(at),
+              1);
+  if (proof_.plan.packed) lanes_.least_factors(a_.at(at), tile_.k, proof_.plan.product.min_normal, a_least_.at(at));
 }
 
 void LaneTile::pack_group(std::size_t group) {
@@ -61,10 +64,15 @@ void LaneTile::pack_group(std::size_t group) {
   const auto bad = bad_columns_.begin() + g.first;
   const bool full = g.columns == stride && std::find(bad, bad + g.columns, 1) == bad + g.columns;
   b_[group] = std::make_unique<LaneBuffer>(static_cast<std::size_t>(stride * tile_.k) * word_bytes_, !full);
-  for (std::int64_t c = 0; c < g.columns; ++c) {
-    if (bad_columns_[static_cast<std::size_t>(g.first + c)] != 0) continue;
-    lanes_.pack(tile_.b.data() + (g.first + c) * tile_.k, order_.empty() ? nullptr : order_.data(), tile_.k,
-                std::ldexp(1.0, proof_.scale_b), b_[group]->at(static_cast<std::size_t>(c) * word_bytes_), stride);
+  constexpr std::int64_t terms = 128;  // of all columns, so that what is written stays in the nearest cache
+  for (std::int64_t first = 0; first < tile_.k; first += terms) {
+    for (std::int64_t c = 0; c < g.columns; ++c) {
+      if (bad_columns_[static_cast<std::size_t>(g.first + c)] != 0) continue;
+      const double* column = tile_.b.data() + (g.first + c) * tile_.k;
+      lanes_.pack(order_.empty() ? column + first : column, order_.empty() ? nullptr : order_.data() + first,
+                  std::min(terms, tile_.k - first), std::ldexp(1.0, proof_.scale_b),
+                  b_[group]->at(static_cast<std::size_t>(first * stride + c) * word_bytes_), stride);
+    }
   }
 }
 
@@ -79,6 +87,7 @@ FloatBlock LaneTile::block(std::size_t group, std::int64_t row, int rows) {
   block.rows = rows;
   block.vectors = g.vectors;
   block.a = a_.at(static_cast<std::size_t>(row * tile_.k) * word_bytes_);
+  block.a_least = a_least_.at(proof_.plan.packed ? static_cast<std::size_t>(row * tile_.k) * word_bytes_ : 0);
   block.a_stride = tile_.k;
   block.b = b_[group]->at(0);
   block.output_low = low_.data();

@@ -64,7 +64,7 @@ class LaneTile {
   double unscale_;
   std::vector<ColumnGroup> groups_;
   std::vector<char> row_packed_;
-  LaneBuffer a_;
+  LaneBuffer a_, a_least_;
   std::vector<std::unique_ptr<LaneBuffer>> b_;
   LaneBuffer scratch_, initial_, results_;
   std::vector<std::uint32_t> low_, high_;

@@ -156,6 +156,17 @@ class Maker {
         spec.mode = Rounding::rz;
         spec.underflow = Underflow::flush;
         d.product.format = one_in(2) ? sum : format();
+        if (one_in(2)) {  // short sums that saturate, of products that reach further down, as 12-bit accumulators have them
+          spec.overflow = Overflow::saturate;
+          const std::int64_t exponent_bits = 3 + below(3);
+          const std::int64_t bias = (1 << (exponent_bits - 1)) + below(7);
+          const auto brief = [&](std::int64_t fraction_bits, std::int64_t with_bias) {
+            return formats::parse_format("e" + std::to_string(exponent_bits) + "m" + std::to_string(fraction_bits) +
+                                         ":bias=" + std::to_string(with_bias) + ",specials=none,subnormals=" + (one_in(2) ? "on" : "off"));
+          };
+          sum = brief(1 + below(7), bias);
+          d.product.format = brief(1 + below(7), bias + below(4));
+        }
         d.product.rounding = spec;
         break;
       }
