@@ -9,8 +9,6 @@
 #include "formats/round.h"
 
 namespace accsim::formats {
-namespace {
-
 bool has_avx2() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx2") != 0;
@@ -18,6 +16,8 @@ bool has_avx2() {
   return false;
 #endif
 }
+
+namespace {
 
 std::uint32_t code_of(const Rounder& rounder, const NarrowExact& x, const Format& format) {
   return static_cast<std::uint32_t>(encode(rounder(x).value, format));

@@ -46,12 +46,15 @@ inline void random_words(std::uint64_t first, std::uint32_t c3, std::uint32_t ke
 }
 
 #include "formats/convert_loops.h"
+#include "formats/number_loops.h"
 
 }  // namespace
 
 void convert(const float* values, std::uint16_t* codes, std::size_t size, const ConversionPlan& p, const ConversionRandom& random) {
   convert_with_plan(values, codes, size, p, random);
 }
+
+void round_numbers(double* numbers, std::size_t size, const NumberPlan& p) { round_with_plan(numbers, size, p); }
 
 }  // namespace accsim::formats::avx2
 #endif

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
+#include <vector>
 
 #include "formats/error.h"
 
@@ -46,21 +48,27 @@ class Gather {
   OperandFacts facts_;
 };
 
+/// Some of the elements.
+struct Piece {
+  std::size_t first = 0, end = 0;
+};
+
 template <class Word>
-void see_all(Gather& gather, const Coded<Word>& coded) {
+void see_all(Gather& gather, const Coded<Word>& coded, Piece piece) {
   std::vector<char> used(coded.values.size(), 0);
-  for (const Word code : coded.codes) used[code] = 1;
+  for (std::size_t i = piece.first; i < piece.end; ++i) used[coded.codes[i]] = 1;
   for (std::size_t code = 0; code < used.size(); ++code) {
     if (used[code] != 0) gather.see(coded.values[code]);
   }
 }
 template <class T>
-void see_all(Gather& gather, const std::vector<T>& values) {
-  for (const T& value : values) gather.see(value);
+void see_all(Gather& gather, const std::vector<T>& values, Piece piece) {
+  for (std::size_t i = piece.first; i < piece.end; ++i) gather.see(values[i]);
 }
 
 /// Of binary32 in one pass that vectorizes: the last significant bit of a value is what clearing it takes away.
-void see_all(Gather& gather, const std::vector<float>& values) {
+void see_all(Gather& gather, const std::vector<float>& all, Piece piece) {
+  const std::span<const float> values = std::span(all).subspan(piece.first, piece.end - piece.first);
   constexpr std::int32_t infinity = 0x7F800000;
   constexpr std::int32_t smallest = 0x0C800000;  // 2^-102, below which a last bit may be a subnormal
   std::int32_t lowest = infinity;
@@ -97,10 +105,27 @@ std::string refusal(const Executor& executor, const Datapath& datapath, const La
 
 }  // namespace
 
-OperandFacts operand_facts(const Values& values) {
-  Gather gather;
-  std::visit([&](const auto& stored) { see_all(gather, stored); }, values.storage());
-  return gather.facts();
+OperandFacts operand_facts(const Values& values, int threads) {
+  constexpr std::int64_t worth_threads = 1 << 16;  // elements; starting threads costs more than fewer of them take
+  const std::size_t size = static_cast<std::size_t>(values.size());
+  const std::size_t pieces = values.size() < worth_threads ? 1 : static_cast<std::size_t>(threads);
+  std::vector<OperandFacts> facts(pieces);
+#pragma omp parallel for schedule(static) num_threads(threads) if (pieces > 1)
+  for (std::size_t i = 0; i < pieces; ++i) {
+    Gather gather;
+    std::visit([&](const auto& stored) { see_all(gather, stored, {size * i / pieces, size * (i + 1) / pieces}); }, values.storage());
+    facts[i] = gather.facts();
+  }
+  OperandFacts all = facts.front();
+  for (std::size_t i = 1; i < pieces; ++i) {
+    const OperandFacts& f = facts[i];
+    all.nonfinite |= f.nonfinite;
+    if (f.precision == 0) continue;
+    all.lowest = all.precision == 0 ? f.lowest : std::min(all.lowest, f.lowest);
+    all.highest = all.precision == 0 ? f.highest : std::max(all.highest, f.highest);
+    all.precision = std::max(all.precision, f.precision);
+  }
+  return all;
 }
 
 ChosenExecutor choose_executor(const Datapath& datapath, const LayerFacts& facts, const Executor* forced) {

@@ -6,8 +6,8 @@
 
 namespace accsim::sim {
 
-/// One look at every value.
-OperandFacts operand_facts(const Values& values);
+/// One look at every value; the same for any number of threads.
+OperandFacts operand_facts(const Values& values, int threads = 1);
 
 /// The executor that runs a layer with such operands, and why each one preferred to it does not, "NAME: REASON" joined by "; ".
 /// `forced`: that one; throws InputError with its reason where it refuses. Null: the last of executors() that does not refuse.

@@ -30,13 +30,14 @@ struct QuantizedOperand {
 QuantizationCounts counts_as_is(const Values& values);
 
 /// max|x| over the finite elements; 0 for none.
-double amax(const Values& values);
+double amax(const Values& values, int threads = 1);
 /// The scale that the operand's rule gives this tensor: one for a tensor of zeros.
-double operand_scale(const Operand& operand, const Values& values);
+double operand_scale(const Operand& operand, const Values& values, int threads = 1);
 
 /// x / scale in binary64, rounded to the operand's format. A tensor stored in that format passes unchanged.
 /// `position` gives seed-independent facts of the random bits: layer, pass, site 14 or 15; its `output` is ignored.
-QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed,
-                                  const formats::RandomPosition& position);
+/// The same for any number of threads.
+QuantizedOperand quantize_operand(const Tensor& tensor, const Operand& operand, std::uint64_t seed, const formats::RandomPosition& position,
+                                  int threads = 1);
 
 }  // namespace accsim::sim

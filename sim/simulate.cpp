@@ -62,8 +62,10 @@ class LayerRun {
     const auto pass = static_cast<std::uint32_t>(problem.pass);
     const formats::RandomPosition site_a{.output = 0, .layer = problem.layer, .pass = pass, .site = 14};
     const formats::RandomPosition site_b{.output = 0, .layer = problem.layer, .pass = pass, .site = 15};
-    quantized_a_ = problem.quantized_a != nullptr ? *problem.quantized_a : quantize_operand(*problem.a, datapath.a, options.seed, site_a);
-    quantized_b_ = problem.quantized_b != nullptr ? *problem.quantized_b : quantize_operand(*problem.b, datapath.b, options.seed, site_b);
+    quantized_a_ = problem.quantized_a != nullptr ? *problem.quantized_a
+                                                  : quantize_operand(*problem.a, datapath.a, options.seed, site_a, options.threads);
+    quantized_b_ = problem.quantized_b != nullptr ? *problem.quantized_b
+                                                  : quantize_operand(*problem.b, datapath.b, options.seed, site_b, options.threads);
     if (datapath.a.block) blocks_a_.emplace(*problem.a, datapath.a, options.seed, site_a);
     if (datapath.b.block) blocks_b_.emplace(*problem.b, datapath.b, options.seed, site_b);
     a_ = operand(*problem.a, quantized_a_, blocks_a_);
@@ -77,8 +79,8 @@ class LayerRun {
     order_ = term_order(datapath, lowering_.k);
     a_bits_ = zero_point_width(*problem.a, datapath.a);
     b_bits_ = zero_point_width(*problem.b, datapath.b);
-    const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen),
-                           .b = blocks_b_ ? blocks_b_->facts() : operand_facts(*b_.seen),
+    const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen, options.threads),
+                           .b = blocks_b_ ? blocks_b_->facts() : operand_facts(*b_.seen, options.threads),
                            .k = lowering_.k,
                            .a_emin = emin_of(*problem.a, datapath.a),
                            .b_emin = emin_of(*problem.b, datapath.b),
@@ -156,7 +158,8 @@ class LayerRun {
       const kernels::ProductLanes& lanes = kernels::product_lanes().back();
       plan_a_.seen = plan_products(facts.a, facts.b, lowering_.k, lanes);
       if (plan_a_.needs_traced)
-        plan_a_.traced = plan_products(operand_facts(problem_.a->values), operand_facts(problem_.b->values), lowering_.k, lanes);
+        plan_a_.traced = plan_products(operand_facts(problem_.a->values, options_.threads),
+                                       operand_facts(problem_.b->values, options_.threads), lowering_.k, lanes);
     }
     plan_b_ = plan_a_;
     plan_b_.side = ProductRows::Side::b;

@@ -18,6 +18,21 @@ double Values::number(std::int64_t i) const {
   return formats::to_double(std::get<std::vector<formats::Exact>>(storage_)[at]);
 }
 
+void Values::numbers(std::int64_t first, std::span<double> to) const {
+  const auto begin = static_cast<std::size_t>(first);
+  std::visit(
+      [&](const auto& stored) {
+        using Stored = std::decay_t<decltype(stored)>;
+        for (std::size_t i = 0; i < to.size(); ++i) {
+          if constexpr (std::is_same_v<Stored, std::vector<formats::Exact>>) to[i] = formats::to_double(stored[begin + i]);
+          else if constexpr (std::is_same_v<Stored, Coded<std::uint8_t>> || std::is_same_v<Stored, Coded<std::uint16_t>>)
+            to[i] = stored.at(begin + i);
+          else to[i] = stored[begin + i];
+        }
+      },
+      storage_);
+}
+
 formats::Exact Values::exact(std::int64_t i) const {
   if (const auto* exact = std::get_if<std::vector<formats::Exact>>(&storage_)) return (*exact)[static_cast<std::size_t>(i)];
   return formats::from_double<formats::Wide>(number(i));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -33,6 +34,8 @@ class Values {
   [[nodiscard]] bool fits_double() const { return !std::holds_alternative<std::vector<formats::Exact>>(storage_); }
   /// The element as the nearest binary64.
   [[nodiscard]] double number(std::int64_t i) const;
+  /// Elements from `first` on as the nearest binary64.
+  void numbers(std::int64_t first, std::span<double> to) const;
   [[nodiscard]] formats::Exact exact(std::int64_t i) const;
   [[nodiscard]] const Storage& storage() const { return storage_; }
 

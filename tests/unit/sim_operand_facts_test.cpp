@@ -56,3 +56,16 @@ TEST_CASE("binary32 values have the facts of the same values in binary64") {
     same(of(values), operand_facts(Values(std::vector<double>(values.begin(), values.end()))));
   }
 }
+
+TEST_CASE("facts of large tensors are the same for any number of threads") {
+  std::vector<float> values(100'003, 0.0F);
+  CHECK(operand_facts(Values(values), 7).precision == 0);
+  values[70'000] = 0x1.8p5F;
+  values[99'999] = -0x1.01p-20F;
+  const OperandFacts facts = operand_facts(Values(values), 7);
+  CHECK(facts.precision == 9);
+  CHECK(facts.lowest == -28);
+  CHECK(facts.highest == 5);
+  same(facts, operand_facts(Values(values), 1));
+  same(facts, operand_facts(Values(std::vector<double>(values.begin(), values.end())), 2));
+}

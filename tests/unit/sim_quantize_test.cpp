@@ -1,10 +1,14 @@
 // Operand quantization: scales and what a tensor becomes.
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <random>
+#include <string>
 #include <vector>
 
+#include "formats/round.h"
 #include "formats/rounding.h"
 #include "sim/quantize.h"
 
@@ -138,4 +142,47 @@ TEST_CASE("values that binary64 does not hold are rounded from what they are") {
   const QuantizedOperand q = quantize_operand(t, operand("int100", ScaleRule::one), 0, {});
   REQUIRE(q.changed);
   CHECK(same_value(q.values.exact(0), x));
+}
+
+TEST_CASE("large tensors quantize as Rounder rounds each element, for any number of threads") {
+  std::mt19937_64 random(4);
+  std::vector<double> values = {0.0, -0.0, inf, -inf, not_a_number, 1e-310, -1e-310, 1e300, -1e300};
+  std::normal_distribution<double> normal(0, 4);
+  while (values.size() < 20011) values.push_back(std::ldexp(normal(random), static_cast<int>(random() % 40) - 30));
+  const Tensor t = tensor(values);
+  std::vector<float> narrow(values.begin(), values.end());
+  Tensor of_floats = t;
+  of_floats.values = Values(narrow);
+  for (const char* name : {"int8", "uint8",    "int16", "s12.6", "s24.16", "s40.20", "e4m3", "e5m2", "e4m3fnuz", "fp16",
+                           "bf16", "lba_fp12", "e8m12", "tf32",  "fp32",   "posit8", "hif8", "e8m0", "luq_e3m0", "e6m5:subnormals=off"}) {
+    for (const char* rounding : {"rne", "ru", "sr:bits=6"}) {
+      for (const Tensor* tensor : std::initializer_list<const Tensor*>{&t, &of_floats}) {
+        Operand o = operand(name, ScaleRule::number, 0.75);
+        parse_rounding(rounding, o.rounding);
+        o.rounding.overflow = accsim::formats::Overflow::saturate;
+        const accsim::formats::RandomPosition position{.output = 0, .layer = 2, .pass = 1, .site = 15};
+        const QuantizedOperand one = quantize_operand(*tensor, o, 9, position, 1);
+        const QuantizedOperand many = quantize_operand(*tensor, o, 9, position, 7);
+        const accsim::formats::Rounder rounder(*o.format, o.rounding);
+        std::int64_t wrong = 0;
+        for (std::int64_t i = 0; i < one.values.size(); ++i) {
+          std::uint32_t r = 0;
+          if (rounder.is_stochastic()) {
+            accsim::formats::RandomPosition here = position;
+            here.output = static_cast<std::uint64_t>(i);
+            r = accsim::formats::PhiloxStream(9, here).next();
+          }
+          const double expected =
+              to_double(rounder(accsim::formats::from_double<accsim::formats::UInt128>(tensor->values.number(i) / 0.75), r).value);
+          for (const double x : {one.values.number(i), many.values.number(i)})
+            wrong += std::isnan(expected) ? !std::isnan(x) : std::bit_cast<std::uint64_t>(x) != std::bit_cast<std::uint64_t>(expected);
+        }
+        CAPTURE(name);
+        CAPTURE(rounding);
+        CHECK(wrong == 0);
+      }
+    }
+  }
+  CHECK(amax(t.values, 7) == 1e300);
+  CHECK(amax(of_floats.values, 3) == amax(of_floats.values, 1));
 }
