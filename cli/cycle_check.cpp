@@ -15,7 +15,7 @@ namespace accsim::cli {
 namespace {
 
 using formats::Code;
-using Role = WaveSignal::Role;
+using SignalRole = WaveSignal::Role;
 
 /// The file as text, a row a clock.
 struct CycleFile {
@@ -88,7 +88,7 @@ class CycleCheck {
       if (file_.at(row, "in_valid") == "1") last_valid_ = row;
     }
     // The pipeline's order: registers first, then what leaves.
-    for (const Role role : {Role::state, Role::output}) {
+    for (const SignalRole role : {SignalRole::state, SignalRole::output}) {
       for (std::size_t i = 0; i < wave_.signals().size(); ++i) {
         if (wave_.signals()[i].role == role && file_.has(wave_.signals()[i].column)) compared_.push_back(i);
       }

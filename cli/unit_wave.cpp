@@ -4,7 +4,7 @@
 
 namespace accsim::cli {
 
-using Role = WaveSignal::Role;
+using SignalRole = WaveSignal::Role;
 
 std::string operand_name(char operand, std::size_t i, std::size_t terms) {
   return terms == 1 ? std::string(1, operand) : operand + std::to_string(i);
@@ -17,24 +17,24 @@ UnitWave::UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc
       has_rm_(has_rm),
       flags_format_(formats::parse_format("uint5")),
       rm_format_(formats::parse_format("uint3")) {
-  const auto top = [&](Role role, const std::string& name, const formats::Format* format = nullptr) {
+  const auto top = [&](SignalRole role, const std::string& name, const formats::Format* format = nullptr) {
     signals_.push_back({role, {}, name, name, format});
   };
-  top(Role::input, "in_valid");
-  for (std::size_t i = 0; i < terms; ++i) top(Role::input, operand_name('a', i, terms), &unit.model().a_format());
-  for (std::size_t i = 0; i < terms; ++i) top(Role::input, operand_name('b', i, terms), &unit.model().b_format());
-  top(Role::output, "out_valid");
-  top(Role::output, "acc", &unit.model().out_format());
-  top(Role::output, "flags", &flags_format_);
-  top(Role::output, "in_ready");
-  for (const char* name : {"in_first", "in_last", "in_sub"}) top(Role::input, name);
-  if (has_acc_in) top(Role::input, "acc_in", &unit.model().in_format());
-  if (has_rm) top(Role::input, "in_rm", &rm_format_);
-  top(Role::input, "out_ready");
-  top(Role::output, "out_last");
+  top(SignalRole::input, "in_valid");
+  for (std::size_t i = 0; i < terms; ++i) top(SignalRole::input, operand_name('a', i, terms), &unit.model().a_format());
+  for (std::size_t i = 0; i < terms; ++i) top(SignalRole::input, operand_name('b', i, terms), &unit.model().b_format());
+  top(SignalRole::output, "out_valid");
+  top(SignalRole::output, "acc", &unit.model().out_format());
+  top(SignalRole::output, "flags", &flags_format_);
+  top(SignalRole::output, "in_ready");
+  for (const char* name : {"in_first", "in_last", "in_sub"}) top(SignalRole::input, name);
+  if (has_acc_in) top(SignalRole::input, "acc_in", &unit.model().in_format());
+  if (has_rm) top(SignalRole::input, "in_rm", &rm_format_);
+  top(SignalRole::input, "out_ready");
+  top(SignalRole::output, "out_last");
   for (const sim::UnitSignal& s : unit.signals()) {
     const std::string stage = "stage_" + std::to_string(s.stage);
-    signals_.push_back({Role::state, {s.scope, stage}, s.name, s.scope + "_" + std::to_string(s.stage) + "_" + s.name, s.format});
+    signals_.push_back({SignalRole::state, {s.scope, stage}, s.name, s.scope + "_" + std::to_string(s.stage) + "_" + s.name, s.format});
   }
 }
 

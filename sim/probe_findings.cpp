@@ -26,7 +26,8 @@ class Findings {
     found_.accumulator_below_products = kept(ProbeKind::accumulator_below_products);
     output_fraction();
     found_.accumulator_rounding = rounding(ProbeKind::accumulator_rounding);
-    found_.product_rounding = rounding(ProbeKind::product_rounding);
+    // A tie takes four products in one sum; where fewer meet, their results are rounded more than once.
+    if (!found_.group || *found_.group >= 4) found_.product_rounding = rounding(ProbeKind::product_rounding);
     zero_exponent();
     return std::move(found_);
   }

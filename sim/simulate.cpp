@@ -12,11 +12,11 @@
 #include <mutex>
 #include <optional>
 
-#include "sim/observed_widths.h"
 #include "sim/online/level.h"
 #include "sim/operand_facts.h"
 #include "sim/quantize.h"
 #include "sim/tile_statistics.h"
+#include "sim/tile_widths.h"
 #include "sim/timing/array_cycles.h"
 #include "sim/work_plan.h"
 
@@ -24,7 +24,6 @@ namespace accsim::sim {
 
 using formats::Exact;
 using formats::NarrowExact;
-using formats::Wide;
 
 namespace {
 
@@ -71,12 +70,7 @@ class LayerRun {
     a_ = operand(*problem.a, quantized_a_, blocks_a_);
     b_ = operand(*problem.b, quantized_b_, blocks_b_);
     is_integer_ = is_integer_datapath(datapath, *problem.a, *problem.b);
-    if (is_integer_) {
-      range_a_ = *integer_range(*problem.a, datapath.a);
-      range_b_ = *integer_range(*problem.b, datapath.b);
-    }
     if (problem.bias != nullptr) check_takes_initial(datapath);
-    order_ = term_order(datapath, lowering_.k);
     a_bits_ = zero_point_width(*problem.a, datapath.a);
     b_bits_ = zero_point_width(*problem.b, datapath.b);
     const LayerFacts facts{.a = blocks_a_ ? blocks_a_->facts() : operand_facts(*a_.seen, options.threads),
@@ -88,7 +82,7 @@ class LayerRun {
     chosen_ = choose_executor(datapath, facts, options.executor);
     plan_packing(facts);
     if (is_integer_)
-      prefixes_.emplace(datapath, facts, range_a_.spacing_exponent, range_b_.spacing_exponent, kernels::prefix_lanes().back());
+      widths_.emplace(datapath, facts, *integer_range(*problem.a, datapath.a), *integer_range(*problem.b, datapath.b), plan_a_.exact);
     statistics_.emplace(datapath, problem, a_, b_, plan_a_);
   }
 
@@ -255,7 +249,7 @@ class LayerRun {
     const auto reference_start = Clock::now();
     place.executed = &tile_result;
     statistics_->add(place, part, result);
-    if (is_integer_ && problem_.same_sums == nullptr) observe_widths(place, part);
+    if (is_integer_ && problem_.same_sums == nullptr) widths_->add(place, part);
     part.reference_seconds += seconds_since(reference_start);
   }
 
@@ -314,75 +308,6 @@ class LayerRun {
     return accumulators;
   }
 
-  /// The guaranteed widths of the tile's columns.
-  void see_weights(const ExecutedTile& place, LayerPart& part) const {
-    const auto k = static_cast<std::size_t>(lowering_.k);
-    const int spacing = range_b_.spacing_exponent;
-    const bool in_machine_integers = !plan_a_.exact && std::abs(spacing) <= 500 &&
-                                     formats::bit_length(range_b_.magnitude) + formats::bit_length(Wide(lowering_.k)) <= 62;
-    std::vector<Wide> weights(in_machine_integers ? 0 : k);
-    for (std::int64_t c = 0; c < place.columns; ++c) {
-      const std::size_t at = static_cast<std::size_t>(place.first_b + c) * k;
-      if (in_machine_integers) {
-        const double to_units = std::ldexp(1.0, -spacing);
-        std::int64_t positive = 0;
-        std::int64_t negative = 0;
-        for (std::size_t i = 0; i < k; ++i) {
-          const auto q = static_cast<std::int64_t>(place.b->seen[at + i] * to_units);
-          positive += std::max<std::int64_t>(q, 0);
-          negative -= std::min<std::int64_t>(q, 0);
-        }
-        part.guaranteed.merge(guaranteed_widths(range_a_, range_b_, lowering_.k, Wide(positive), Wide(negative)));
-        continue;
-      }
-      for (std::size_t i = 0; i < k; ++i)
-        weights[i] = units(plan_a_.exact ? place.b->seen_exact[at + i] : formats::from_double<Wide>(place.b->seen[at + i]), spacing);
-      part.guaranteed.merge(guaranteed_widths(range_a_, range_b_, weights));
-    }
-  }
-
-  void observe_widths(const ExecutedTile& place, LayerPart& part) const {
-    const PackedRows& a = *place.a;
-    const PackedRows& b = *place.b;
-    const std::span<const NarrowExact> accumulator = place.accumulator;
-    const bool exact = plan_a_.exact;
-    const auto k = static_cast<std::size_t>(lowering_.k);
-    const auto exact_operand = [&](const std::vector<double>& doubles, const std::vector<Exact>& exacts, std::size_t at) {
-      return exact ? exacts[at] : formats::from_double<Wide>(doubles[at]);
-    };
-    if (a.first + place.first_a == 0) see_weights(place, part);
-    if (!exact && accumulator.empty() && prefixes_ && prefixes_->supported()) {
-      part.observed =
-          std::max(part.observed, prefixes_->width(lines(a.seen, place.first_a, place.rows, lowering_.k),
-                                                   lines(b.seen, place.first_b, place.columns, lowering_.k), place.rows, place.columns));
-      return;
-    }
-    const int unit = range_a_.spacing_exponent + range_b_.spacing_exponent;
-    const int widest =
-        formats::bit_length(range_a_.magnitude) + formats::bit_length(range_b_.magnitude) + formats::bit_length(Wide(lowering_.k)) + 2;
-    const bool in_machine_integers = !exact && widest <= 120 && accumulator.empty();
-    std::vector<formats::Int128> machine(k);
-    std::vector<Exact> products(k);
-    for (std::int64_t r = 0; r < place.rows; ++r) {
-      for (std::int64_t c = 0; c < place.columns; ++c) {
-        const std::size_t at_a = static_cast<std::size_t>(place.first_a + r) * k;
-        const std::size_t at_b = static_cast<std::size_t>(place.first_b + c) * k;
-        for (std::size_t i = 0; i < k; ++i) {
-          const auto from = static_cast<std::size_t>(order_[i]);
-          if (in_machine_integers) {
-            machine[i] = static_cast<formats::Int128>(std::ldexp(a.seen[at_a + from], -range_a_.spacing_exponent)) *
-                         static_cast<formats::Int128>(std::ldexp(b.seen[at_b + from], -range_b_.spacing_exponent));
-          } else {
-            products[i] = product(exact_operand(a.seen, a.seen_exact, at_a + from), exact_operand(b.seen, b.seen_exact, at_b + from));
-          }
-        }
-        const Exact initial = accumulator.empty() ? Exact::zero() : widened(accumulator[static_cast<std::size_t>(r * place.columns + c)]);
-        part.observed = std::max(part.observed, in_machine_integers ? observed_width(datapath_, machine, 0)
-                                                                    : observed_width(datapath_, products, initial, unit));
-      }
-    }
-  }
-
   void fold(const LayerPart& whole, int threads, LayerResult& result) const {
     result.events = whole.events;
     result.has_bits = is_integer_;
@@ -432,10 +357,8 @@ class LayerRun {
   PackPlan plan_a_, plan_b_;
   std::optional<TileStatistics> statistics_;
   bool is_integer_ = false;
-  int a_bits_ = 0, b_bits_ = 0;  ///< as in Tile
-  IntegerRange range_a_, range_b_;
-  std::optional<PrefixObserver> prefixes_;  ///< of integer datapaths
-  std::vector<std::int64_t> order_;
+  int a_bits_ = 0, b_bits_ = 0;       ///< as in Tile
+  std::optional<TileWidths> widths_;  ///< of integer datapaths
 };
 
 }  // namespace

@@ -99,6 +99,9 @@ def orders_of_sums_are_found():
     equal(report and report['order'].startswith('(' * 4 + first), True, 'hopper_mma_fp8_fp32: k mod 4 < 2 first')
     equal(report and (report['group'], report['group_has_accumulator'], report['product_rounding'], report['accumulator_rounding']),
           (16, False, 'rz', 'rne'), 'hopper_mma_fp8_fp32: C comes last')
+    report = probe('--acc', 'fp16', '--in', 'fp16', '--terms', '8')
+    equal(report and (report['order'], report['product_rounding'], report['accumulator_rounding']),
+          ('((((((((0 C) 1) 2) 3) 4) 5) 6) 7)', None, 'rne'), 'one product after another: no sum of products alone is rounded once')
 
 
 def fill_blocks(path, lines):
