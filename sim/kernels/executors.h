@@ -10,7 +10,7 @@ namespace accsim::sim::kernels {
 const Executor& integer_kernel(Isa isa);
 /// Matrix units: a fused_sum with an accumulator innermost, whatever above it.
 const Executor& fused_sum_kernel(Isa isa);
-/// Online inner products of radix 2, a bit of a vector a unit.
+/// Online inner products, a bit of a vector a unit.
 const Executor& online_kernel(Isa isa);
 
 /// One level that rounds an exact sum once; the same code on every machine.

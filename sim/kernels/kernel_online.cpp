@@ -43,8 +43,10 @@ class Lines {
       }
     }
   }
-  /// The bit of a term for the 64 units of a word, which belong to this line where lines are not spread.
+  /// The bit of a term, its sign behind the last, for the 64 units of a word, which belong to this line where lines are not spread.
   [[nodiscard]] std::uint64_t bit(std::int64_t line, std::int64_t term, int bit) const {
+    if (bit >= shape_.bits && !shape_.is_signed) return 0;
+    bit = std::min(bit, shape_.bits - 1);
     if (!planes_.empty()) return planes_[static_cast<std::size_t>(term * shape_.bits + bit)];
     return line < lines_ && (at(line, term) >> bit & 1) != 0 ? ~std::uint64_t{0} : 0;
   }
@@ -70,6 +72,7 @@ class OnlineRun {
         unit_(online::unit_for(level_, a_.shape(), b_.shape(), static_cast<std::int64_t>(order_.size()))),
         units_(unit_, isa),
         kept_(online::kept_digits(level_, unit_)),
+        digit_bits_(online::bits_per_digit(unit_.radix)),
         rounder_(level_.rounded_format(), level_.rounding),
         finish_(datapath, tile),
         values_(static_cast<std::size_t>(tile.rows * tile.columns)) {}
@@ -110,12 +113,18 @@ class OnlineRun {
   void apply(const Lines& operand, int digit, std::int64_t line, std::int64_t words, const WireOf& wire_of) {
     const online::OperandShape& shape = operand.shape();
     const bool is_sign = digit == 0 && shape.is_signed;
+    const int lowest = ((shape.bits + digit_bits_ - 1) / digit_bits_ - 1 - digit) * digit_bits_;
     for (std::int64_t t = 0; t < unit_.terms; ++t) {
-      std::uint64_t* const with_digit = wire_of(t, is_sign);
-      std::uint64_t* const without = wire_of(t, !is_sign);
       for (std::int64_t w = 0; w < words; ++w) {
-        with_digit[w] = digit < shape.bits ? operand.bit(line + w, t, shape.bits - 1 - digit) : 0;
-        without[w] = 0;
+        const auto bit = [&](int i) { return lowest >= 0 ? operand.bit(line + w, t, lowest + i) : 0; };
+        if (unit_.radix == 2) {
+          wire_of(t, 0)[w] = is_sign ? 0 : bit(0);
+          wire_of(t, 1)[w] = is_sign ? bit(0) : 0;
+        } else {
+          wire_of(t, 0)[w] = bit(0);
+          wire_of(t, 1)[w] = bit(1);
+          wire_of(t, 2)[w] = is_sign ? bit(1) : 0;
+        }
       }
     }
   }
@@ -123,12 +132,10 @@ class OnlineRun {
   /// All digits of the vectors of `words` lines.
   void vectors(std::int64_t line, std::int64_t words, std::uint64_t valid) {
     const bool is_parallel = unit_.multiplier == OnlineMultiplier::serial_parallel;
-    const online::OperandShape& b = b_.shape();
     if (is_parallel) {
       for (std::int64_t t = 0; t < unit_.terms; ++t) {
-        for (int bit = 0; bit <= b.bits; ++bit) {
-          for (std::int64_t w = 0; w < words; ++w)
-            units_.parallel(t, bit)[w] = bit < b.bits ? b_.bit(line + w, t, bit) : b.is_signed ? b_.bit(line + w, t, b.bits - 1) : 0;
+        for (int bit = 0; bit <= digit_bits_ * unit_.b_digits; ++bit) {
+          for (std::int64_t w = 0; w < words; ++w) units_.parallel(t, bit)[w] = b_.bit(line + w, t, bit);
         }
       }
     }
@@ -137,22 +144,21 @@ class OnlineRun {
     const int cycles = unit_.cycles(kept_);
     const int length = std::max(unit_.a_digits, unit_.b_digits);
     std::vector<std::uint64_t> decided(static_cast<std::size_t>(words));
-    plus_.clear();
-    minus_.clear();
+    digits_.clear();
     for (int cycle = 1; cycle <= cycles; ++cycle) {
       if (cycle <= length + 1) {
-        apply(a_, cycle - 1, line, words, [&](std::int64_t t, bool minus) { return units_.x(t, minus); });
-        if (!is_parallel) apply(b_, cycle - 1, line, words, [&](std::int64_t t, bool minus) { return units_.y(t, minus); });
+        apply(a_, cycle - 1, line, words, [&](std::int64_t t, int wire) { return units_.x(t, wire); });
+        if (!is_parallel) apply(b_, cycle - 1, line, words, [&](std::int64_t t, int wire) { return units_.y(t, wire); });
       }
       units_.step();
       if (cycle < unit_.first_cycle()) continue;
       for (std::int64_t w = 0; w < words; ++w) {
-        const std::uint64_t plus = units_.plus()[w], minus = units_.minus()[w];
-        plus_.push_back(plus);
-        minus_.push_back(minus);
+        const Digits d{units_.out(0)[w], units_.out(1)[w], unit_.radix == 2 ? 0 : units_.out(2)[w]};
+        digits_.push_back(d);
         auto& known = decided[static_cast<std::size_t>(w)];
-        if (detects_) result_.saved_cycles += std::int64_t{cycles - cycle} * std::popcount(minus & ~plus & ~known & valid);
-        known |= plus ^ minus;
+        const std::uint64_t negative = unit_.radix == 2 ? d.second & ~d.first : d.third;
+        if (detects_) result_.saved_cycles += std::int64_t{cycles - cycle} * std::popcount(negative & ~known & valid);
+        known |= unit_.radix == 2 ? d.first ^ d.second : d.first | d.second | d.third;
       }
     }
     words_ = static_cast<std::size_t>(words);
@@ -161,9 +167,12 @@ class OnlineRun {
   /// Output (row, column), unit `bit` of word `word` of the digits at hand.
   void output(std::int64_t row, std::int64_t column, std::int64_t word, int bit) {
     std::int64_t value = 0;
-    for (auto d = static_cast<std::size_t>(word); d < plus_.size(); d += words_)
-      value = 2 * value + static_cast<std::int64_t>(plus_[d] >> bit & 1U) - static_cast<std::int64_t>(minus_[d] >> bit & 1U);
-    value *= std::int64_t{1} << (unit_.result_digits() - kept_);
+    const int second = unit_.radix == 2 ? -1 : 2;
+    for (auto d = static_cast<std::size_t>(word); d < digits_.size(); d += words_) {
+      const auto one = [&](std::uint64_t wire) { return static_cast<std::int64_t>(wire >> bit & 1U); };
+      value = unit_.radix * value + one(digits_[d].first) + second * one(digits_[d].second) - 4 * one(digits_[d].third);
+    }
+    value *= std::int64_t{1} << (digit_bits_ * (unit_.result_digits() - kept_));
     std::int64_t sum = 0;
     for (std::int64_t t = 0; t < unit_.terms; ++t) sum += a_.at(row, t) * b_.at(column, t);
     largest_sum_ = std::max(largest_sum_, std::abs(value));
@@ -184,6 +193,11 @@ class OnlineRun {
     largest_product_ = std::max(largest_product_, a * b);
   }
 
+  /// The wires of a digit of 64 units: plus and minus, or bits 1, 2 and -4.
+  struct Digits {
+    std::uint64_t first, second, third;
+  };
+
   const Tile& tile_;
   TileResult& result_;
   const Level& level_;
@@ -193,11 +207,11 @@ class OnlineRun {
   Lines a_, b_;
   online::Unit unit_;
   SlicedInnerProduct units_;
-  int kept_;
+  int kept_, digit_bits_;
   formats::Rounder rounder_;
   Finish finish_;
   std::vector<NarrowExact> values_;
-  std::vector<std::uint64_t> plus_, minus_;  ///< of the digits kept, word by word
+  std::vector<Digits> digits_;  ///< those kept, word by word
   std::size_t words_ = 0;
   std::int64_t largest_sum_ = 0, largest_product_ = 0;
 };
@@ -206,20 +220,21 @@ class OnlineExecutor final : public Executor {
  public:
   explicit OnlineExecutor(Isa isa) : isa_(isa), name_("online_" + std::string(name_of(isa))) {}
   [[nodiscard]] std::string_view name() const override { return name_; }
-  [[nodiscard]] std::string_view meaning() const override { return "radix-2 online arithmetic, a bit of a vector a unit"; }
+  [[nodiscard]] std::string_view meaning() const override { return "online arithmetic, a bit of a vector a unit"; }
 
   [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
     const Level& level = datapath.levels.front();
     if (level.kind != LevelKind::online) return "online levels only";
-    if (datapath.levels.size() != 1 || level.radix != 2) return "one online level of radix 2 only";
+    if (datapath.levels.size() != 1) return "one online level only";
     if (level.rounded_format().as_fixed() == nullptr || level.rounding.mode == formats::Rounding::sr ||
         level.rounding.mode == formats::Rounding::rd)
       return "results in fixed point only, rounded neither by chance nor down";
     if (facts.k < 1 || facts.k > 1 << 16) return "more than 2^16 terms, or none";
     // A zero point makes each operand a bit wider.
     const online::Unit unit = online::unit_for(level, online::operand_shape(datapath.a, 0), online::operand_shape(datapath.b, 0), facts.k);
-    if (unit.result_digits() + 2 > 60 || unit.a_digits > 24 || unit.b_digits > 24)
-      return "results of more than 58 digits, or operands of more than 24 bits";
+    const int bits = online::bits_per_digit(unit.radix);
+    if (bits * unit.result_digits() + 2 > 60 || bits * unit.a_digits > 24 || bits * unit.b_digits > 24)
+      return "results of more than 58 bits, or operands of more than 24";
     return unknown_to_finish(datapath);
   }
 

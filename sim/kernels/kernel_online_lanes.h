@@ -2,40 +2,9 @@
 // sim/online, whose comments say what they compute.
 #pragma once
 
-#include "sim/kernels/kernel_online.h"
-#include "sim/kernels/vector.h"
+#include "sim/kernels/kernel_online_radix4.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
-
-using Wire = U64;
-
-inline Wire parity(Wire a, Wire b, Wire c) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<Wire>(
-      _mm512_ternarylogic_epi64(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b), reinterpret_cast<__m512i>(c), 0x96));
-#else
-  return a ^ b ^ c;
-#endif
-}
-inline Wire majority(Wire a, Wire b, Wire c) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<Wire>(
-      _mm512_ternarylogic_epi64(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b), reinterpret_cast<__m512i>(c), 0xE8));
-#else
-  return (a & b) | (c & (a ^ b));
-#endif
-}
-
-/// a where p, b where m, else 0; p and m are never both set.
-inline Wire chosen(Wire a, Wire p, Wire b, Wire m) {
-#if defined(__AVX512BW__)
-  const Wire first = a & p;
-  return reinterpret_cast<Wire>(
-      _mm512_ternarylogic_epi64(reinterpret_cast<__m512i>(first), reinterpret_cast<__m512i>(b), reinterpret_cast<__m512i>(m), 0xF8));
-#else
-  return (a & p) | (b & m);
-#endif
-}
 
 struct Digit {
   Wire plus, minus;
@@ -46,6 +15,10 @@ inline Digit plain(Digit d) { return {d.plus & ~d.minus, d.minus & ~d.plus}; }
 /// The registers of an adder without its output; g and y- complemented, so that reset sets those.
 struct Adder {
   Wire not_g, not_y_minus, w;
+  void reset() {
+    w = Wire{};
+    not_g = not_y_minus = ~Wire{};
+  }
 };
 inline Digit clock(Adder& adder, Digit x, Digit y) {
   const Wire not_x_minus = ~x.minus;
@@ -207,60 +180,11 @@ inline void clock_multipliers(const OnlineShape& shape, Wire* state, int cycle, 
   }
 }
 
-/// Of one level of the tree: adders, outputs, and the three registers of an odd operand.
-struct TreeLevel {
-  Adder* adders;
-  Digit *outputs, *waiting;
-  int pairs;
-  bool odd;
-};
-constexpr int most_levels = 40;
-
-inline int tree_levels(const OnlineShape& shape, Wire* state, TreeLevel* levels) {
-  Wire* at = state + shape.tree_at;
-  int count = 0;
-  for (int n = shape.terms; n > 1 && shape.levels > 0; n = (n + 1) / 2) {
-    TreeLevel& level = levels[count++];
-    level.pairs = n / 2;
-    level.odd = n % 2 != 0;
-    level.adders = reinterpret_cast<Adder*>(at);
-    at += 3 * level.pairs;
-    level.outputs = reinterpret_cast<Digit*>(at);
-    at += 2 * ((n + 1) / 2);
-    level.waiting = reinterpret_cast<Digit*>(at);
-    if (level.odd) at += 2 * 3;
-  }
-  return count;
-}
-
-inline void step(const OnlineShape& shape, void* memory, int cycle, const void* x, const void* y, void* out) {
-  Wire* const state = static_cast<Wire*>(memory);
-  const auto* const products = reinterpret_cast<const Digit*>(state + shape.products_at);
-  TreeLevel levels[most_levels];
-  const int count = tree_levels(shape, state, levels);
-  for (int l = count - 1; l >= 0; --l) {
-    const TreeLevel& level = levels[l];
-    const Digit* const inputs = l == 0 ? products : levels[l - 1].outputs;
-    for (int i = 0; i < level.pairs; ++i) level.outputs[i] = clock(level.adders[i], inputs[2 * i], inputs[2 * i + 1]);
-    if (!level.odd) continue;
-    level.waiting[2] = level.waiting[1];
-    level.waiting[1] = level.waiting[0];
-    level.waiting[0] = inputs[2 * level.pairs];
-    level.outputs[level.pairs] = level.waiting[2];
-  }
-  clock_multipliers(shape, state, cycle, static_cast<const Digit*>(x), static_cast<const Digit*>(y));
-  *static_cast<Digit*>(out) = count > 0 ? levels[count - 1].outputs[0] : products[0];
-}
-
-inline void start(const OnlineShape& shape, void* memory, const void* parallel) {
-  Wire* const state = static_cast<Wire*>(memory);
-  const int words = shape.residuals * 2 * shape.width;
-  for (int i = 0; i < words; ++i) state[i] = Wire{};
-  Wire* operands = state + words;
+inline void start_operands(const OnlineShape& shape, Wire* operands, const Wire* parallel) {
   const int n = shape.operand_bits + 1;
   for (int t = 0; t < shape.terms; ++t, operands += shape.operand_wires) {
     if (shape.kind == OnlineShape::Kind::serial_parallel) {
-      const Wire* const y = static_cast<const Wire*>(parallel) + t * n;
+      const Wire* const y = parallel + t * n;
       Wire ripple = ~Wire{};
       for (int i = 0; i < n; ++i) {
         operands[i] = y[i];
@@ -276,14 +200,94 @@ inline void start(const OnlineShape& shape, void* memory, const void* parallel) 
   }
 }
 
+struct Radix2 {
+  using Digit = ACCSIM_ISA::Digit;
+  using Adder = ACCSIM_ISA::Adder;
+  static constexpr int waits = 3;
+  static Digit clock(Adder& adder, Digit x, Digit y) { return ACCSIM_ISA::clock(adder, x, y); }
+  static void clock_multipliers(const OnlineShape& shape, Wire* state, int cycle, const Digit* x, const Digit* y) {
+    ACCSIM_ISA::clock_multipliers(shape, state, cycle, x, y);
+  }
+  static void start(const OnlineShape& shape, Wire* operands, const Wire* parallel) { start_operands(shape, operands, parallel); }
+};
+
+/// Of one level of the tree: adders, outputs, and the registers of an odd operand.
+template <class Radix>
+struct TreeLevel {
+  typename Radix::Adder* adders;
+  typename Radix::Digit *outputs, *waiting;
+  int pairs;
+  bool odd;
+};
+constexpr int most_levels = 40;
+
+template <class Radix>
+inline int tree_levels(const OnlineShape& shape, Wire* state, TreeLevel<Radix>* levels) {
+  using Digit = typename Radix::Digit;
+  constexpr int digit_wires = sizeof(Digit) / sizeof(Wire);
+  static_assert(sizeof(typename Radix::Adder) == 3 * sizeof(Wire));
+  Wire* at = state + shape.tree_at;
+  int count = 0;
+  for (int n = shape.terms; n > 1 && shape.levels > 0; n = (n + 1) / 2) {
+    TreeLevel<Radix>& level = levels[count++];
+    level.pairs = n / 2;
+    level.odd = n % 2 != 0;
+    level.adders = reinterpret_cast<typename Radix::Adder*>(at);
+    at += 3 * level.pairs;
+    level.outputs = reinterpret_cast<Digit*>(at);
+    at += digit_wires * ((n + 1) / 2);
+    level.waiting = reinterpret_cast<Digit*>(at);
+    if (level.odd) at += digit_wires * Radix::waits;
+  }
+  return count;
+}
+
+template <class Radix>
+inline void step_of(const OnlineShape& shape, Wire* state, int cycle, const void* x, const void* y, void* out) {
+  using Digit = typename Radix::Digit;
+  const auto* const products = reinterpret_cast<const Digit*>(state + shape.products_at);
+  TreeLevel<Radix> levels[most_levels];
+  const int count = tree_levels<Radix>(shape, state, levels);
+  for (int l = count - 1; l >= 0; --l) {
+    const TreeLevel<Radix>& level = levels[l];
+    const Digit* const inputs = l == 0 ? products : levels[l - 1].outputs;
+    for (int i = 0; i < level.pairs; ++i) level.outputs[i] = Radix::clock(level.adders[i], inputs[2 * i], inputs[2 * i + 1]);
+    if (!level.odd) continue;
+    for (int i = Radix::waits - 1; i > 0; --i) level.waiting[i] = level.waiting[i - 1];
+    level.waiting[0] = inputs[2 * level.pairs];
+    level.outputs[level.pairs] = level.waiting[Radix::waits - 1];
+  }
+  Radix::clock_multipliers(shape, state, cycle, static_cast<const Digit*>(x), static_cast<const Digit*>(y));
+  *static_cast<Digit*>(out) = count > 0 ? levels[count - 1].outputs[0] : products[0];
+}
+
+inline void step(const OnlineShape& shape, void* memory, int cycle, const void* x, const void* y, void* out) {
+  if (shape.radix == 4) step_of<Radix4>(shape, static_cast<Wire*>(memory), cycle, x, y, out);
+  else step_of<Radix2>(shape, static_cast<Wire*>(memory), cycle, x, y, out);
+}
+
+inline void start(const OnlineShape& shape, void* memory, const void* parallel) {
+  Wire* const state = static_cast<Wire*>(memory);
+  const int words = shape.residuals * 2 * shape.width;
+  for (int i = 0; i < words; ++i) state[i] = Wire{};
+  if (shape.radix == 4) Radix4::start(shape, state + words, static_cast<const Wire*>(parallel));
+  else Radix2::start(shape, state + words, static_cast<const Wire*>(parallel));
+}
+
+template <class Radix>
+inline void reset_tree(const OnlineShape& shape, Wire* state) {
+  TreeLevel<Radix> levels[most_levels];
+  const int count = tree_levels<Radix>(shape, state, levels);
+  for (int l = 0; l < count; ++l) {
+    for (int i = 0; i < levels[l].pairs; ++i) levels[l].adders[i].reset();
+  }
+}
+
 inline void reset(const OnlineShape& shape, void* memory) {
   Wire* const state = static_cast<Wire*>(memory);
   for (int i = 0; i < shape.wires; ++i) state[i] = Wire{};
-  TreeLevel levels[most_levels];
-  const int count = tree_levels(shape, state, levels);
-  for (int l = 0; l < count; ++l) {
-    for (int i = 0; i < levels[l].pairs; ++i) levels[l].adders[i].not_g = levels[l].adders[i].not_y_minus = ~Wire{};
-  }
+  if (shape.radix == 4) reset_tree<Radix4>(shape, state);
+  else reset_tree<Radix2>(shape, state);
 }
 
 }  // namespace accsim::sim::kernels::ACCSIM_ISA

@@ -26,7 +26,12 @@ struct Random {
 
 bool bit(const std::uint64_t* wire, int unit) { return (wire[unit / 64] >> (unit % 64) & 1U) != 0; }
 
-/// One shape: random digits (zeros as (0,0) and (1,1)), two vectors at the unit's interval; some of the units are looked at.
+int digit_at(const online::Unit& unit, const std::uint64_t* first, const std::uint64_t* second, const std::uint64_t* third, int at) {
+  if (unit.radix == 2) return int{bit(first, at)} - int{bit(second, at)};
+  return int{bit(first, at)} + 2 * int{bit(second, at)} - 4 * int{bit(third, at)};
+}
+
+/// One shape: random digits (zeros of radix 2 as (0,0) and (1,1)), two vectors at the unit's interval; some of the units are looked at.
 void compare(const online::Unit& unit, kernels::Isa isa, Random& random) {
   kernels::SlicedInnerProduct sliced(unit, isa);
   const std::array<int, 4> looked_at = {0, 63, sliced.units() / 2, sliced.units() - 1};
@@ -35,21 +40,28 @@ void compare(const online::Unit& unit, kernels::Isa isa, Random& random) {
   const auto terms = static_cast<std::size_t>(unit.terms);
   const int length = std::max(unit.a_digits, unit.b_digits);
   const int interval = unit.interval(unit.result_digits());
+  const int y_bits = online::bits_per_digit(unit.radix) * unit.b_digits;
+  // Bits of a random digit; radix 4 leaves -4 out.
+  const auto draw = [&](auto&& wire_of, bool has_digits) {
+    for (int w = 0; w < sliced.words(); ++w) {
+      for (int wire = 0; wire < sliced.digit_wires(); ++wire) wire_of(wire)[w] = has_digits ? random.word() : 0;
+      if (unit.radix == 4) wire_of(0)[w] |= wire_of(2)[w] & ~wire_of(1)[w];
+    }
+  };
   for (int cycle = 0; cycle < 2 * interval + unit.first_cycle(); ++cycle) {
     if (cycle == 0 || cycle == interval) {
       std::vector<std::vector<online::Int128>> y(looked_at.size(), std::vector<online::Int128>(terms));
       if (unit.multiplier == OnlineMultiplier::serial_parallel) {
         const bool is_signed = random.in(0, 1) == 1;
         for (std::size_t t = 0; t < terms; ++t) {
-          for (int b = 0; b < unit.b_digits; ++b)
+          for (int b = 0; b < y_bits; ++b)
             std::generate_n(sliced.parallel(static_cast<int>(t), b), sliced.words(), [&] { return random.word(); });
-          std::uint64_t* const top = sliced.parallel(static_cast<int>(t), unit.b_digits);
-          if (is_signed) std::copy_n(sliced.parallel(static_cast<int>(t), unit.b_digits - 1), sliced.words(), top);
+          std::uint64_t* const top = sliced.parallel(static_cast<int>(t), y_bits);
+          if (is_signed) std::copy_n(sliced.parallel(static_cast<int>(t), y_bits - 1), sliced.words(), top);
           else std::fill_n(top, sliced.words(), 0);
           for (std::size_t u = 0; u < looked_at.size(); ++u) {
-            for (int b = 0; b < unit.b_digits; ++b)
-              y[u][t] += online::Int128{bit(sliced.parallel(static_cast<int>(t), b), looked_at[u])} << b;
-            y[u][t] -= online::Int128{bit(top, looked_at[u])} << unit.b_digits;
+            for (int b = 0; b < y_bits; ++b) y[u][t] += online::Int128{bit(sliced.parallel(static_cast<int>(t), b), looked_at[u])} << b;
+            y[u][t] -= online::Int128{bit(top, looked_at[u])} << y_bits;
           }
         }
       }
@@ -58,23 +70,22 @@ void compare(const online::Unit& unit, kernels::Isa isa, Random& random) {
     }
     const bool has_digits = cycle % interval < length && cycle < 2 * interval;
     for (std::size_t t = 0; t < terms; ++t) {
-      for (const bool minus : {false, true}) {
-        std::generate_n(sliced.x(static_cast<int>(t), minus), sliced.words(), [&] { return has_digits ? random.word() : 0; });
-        if (unit.multiplier != OnlineMultiplier::serial_parallel)
-          std::generate_n(sliced.y(static_cast<int>(t), minus), sliced.words(), [&] { return has_digits ? random.word() : 0; });
-      }
+      draw([&](int wire) { return sliced.x(static_cast<int>(t), wire); }, has_digits);
+      if (unit.multiplier != OnlineMultiplier::serial_parallel)
+        draw([&](int wire) { return sliced.y(static_cast<int>(t), wire); }, has_digits);
     }
     sliced.step();
     for (std::size_t u = 0; u < looked_at.size(); ++u) {
       std::vector<int> x(terms), y(terms);
       for (std::size_t t = 0; t < terms; ++t) {
         const int term = static_cast<int>(t);
-        x[t] = int{bit(sliced.x(term, false), looked_at[u])} - int{bit(sliced.x(term, true), looked_at[u])};
+        const int third = sliced.digit_wires() - 1;
+        x[t] = digit_at(unit, sliced.x(term, 0), sliced.x(term, 1), sliced.x(term, third), looked_at[u]);
         if (unit.multiplier != OnlineMultiplier::serial_parallel)
-          y[t] = int{bit(sliced.y(term, false), looked_at[u])} - int{bit(sliced.y(term, true), looked_at[u])};
+          y[t] = digit_at(unit, sliced.y(term, 0), sliced.y(term, 1), sliced.y(term, third), looked_at[u]);
       }
       const int expected = plain[u].step(x, y);
-      const int found = int{bit(sliced.plus(), looked_at[u])} - int{bit(sliced.minus(), looked_at[u])};
+      const int found = digit_at(unit, sliced.out(0), sliced.out(1), sliced.out(sliced.digit_wires() - 1), looked_at[u]);
       REQUIRE(found == expected);
     }
   }
@@ -86,13 +97,14 @@ TEST_CASE("bit-sliced online units equal the plain ones digit by digit on every 
   for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
     if (!kernels::host_has(isa)) continue;
     Random random(11);
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < 120; ++i) {
       online::Unit unit;
+      unit.radix = i < 60 ? 2 : 4;
       unit.multiplier = std::array{OnlineMultiplier::serial_parallel, OnlineMultiplier::serial_serial,
                                    OnlineMultiplier::integrated}[static_cast<std::size_t>(i % 3)];
-      unit.terms = i < 12 ? i / 3 + 1 : random.in(1, 40);
-      unit.a_digits = random.in(1, 16);
-      unit.b_digits = random.in(1, 16);
+      unit.terms = i % 60 < 12 ? i % 60 / 3 + 1 : random.in(1, 40);
+      unit.a_digits = random.in(1, i < 60 ? 16 : 8);
+      unit.b_digits = random.in(1, i < 60 ? 16 : 8);
       CAPTURE(name_of(isa));
       CAPTURE(i);
       compare(unit, isa, random);
@@ -104,7 +116,7 @@ TEST_CASE("online kernels equal the interpreter on random online datapaths, save
   using namespace accsim::agreement;
   using accsim::formats::parse_format;
   int ran = 0;
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 250; ++seed) {
     Draw draw(seed);
     Case c;
     sim::Datapath& d = c.datapath;
@@ -115,6 +127,7 @@ TEST_CASE("online kernels equal the interpreter on random online datapaths, save
     d.a.format = operand();
     d.b.format = operand();
     sim::Level& level = d.levels.front();
+    level.radix = draw.of({2, 4});
     level.multiplier = draw.of({OnlineMultiplier::serial_parallel, OnlineMultiplier::serial_serial, OnlineMultiplier::integrated});
     if (draw.chance(50)) level.digits = draw.integer(1, 30);
     level.format = parse_format("s" + std::to_string(draw.integer(4, 40)) + "." + std::to_string(draw.integer(-2, 12)));

@@ -1,4 +1,4 @@
-// Steps (clocks times units) a second of online inner products: 9 terms of 8 bits, radix 2, serial-parallel multipliers and the tree.
+// Steps (clocks times units) a second of online inner products: 9 terms of 8 bits, serial-parallel multipliers and the tree.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -12,22 +12,25 @@ using namespace accsim::sim;
 
 namespace {
 
-constexpr online::Unit nine_terms{.radix = 2, .multiplier = OnlineMultiplier::serial_parallel, .terms = 9, .a_digits = 8, .b_digits = 8};
+online::Unit nine_terms(int radix) {
+  const int digits = 8 / online::bits_per_digit(radix);
+  return {.radix = radix, .multiplier = OnlineMultiplier::serial_parallel, .terms = 9, .a_digits = digits, .b_digits = digits};
+}
 
-void sliced(benchmark::State& state, kernels::Isa isa) {
+void sliced(benchmark::State& state, kernels::Isa isa, int radix) {
+  const online::Unit shape = nine_terms(radix);
   if (!kernels::host_has(isa)) return state.SkipWithError("this machine lacks the instructions");
-  kernels::SlicedInnerProduct units(nine_terms, isa);
+  kernels::SlicedInnerProduct units(shape, isa);
   std::mt19937_64 random(1);
-  for (std::int64_t t = 0; t < nine_terms.terms; ++t) {
-    for (int b = 0; b <= nine_terms.b_digits; ++b) std::generate_n(units.parallel(t, b), units.words(), random);
-    std::generate_n(units.x(t, false), units.words(), random);
-    std::generate_n(units.x(t, true), units.words(), random);
+  for (std::int64_t t = 0; t < shape.terms; ++t) {
+    for (int b = 0; b <= 8; ++b) std::generate_n(units.parallel(t, b), units.words(), random);
+    for (int wire = 0; wire < 2; ++wire) std::generate_n(units.x(t, wire), units.words(), random);  // radix 4: 0..3
   }
-  const int interval = nine_terms.interval(nine_terms.result_digits());
+  const int interval = shape.interval(shape.result_digits());
   for (auto _ : state) {
     units.start();
     for (int cycle = 0; cycle < interval; ++cycle) units.step();
-    benchmark::DoNotOptimize(units.plus()[0]);
+    benchmark::DoNotOptimize(units.out(0)[0]);
     benchmark::ClobberMemory();
   }
   state.counters["steps/s"] =
@@ -35,16 +38,17 @@ void sliced(benchmark::State& state, kernels::Isa isa) {
 }
 
 void plain(benchmark::State& state) {
-  online::InnerProduct unit(nine_terms);
+  const online::Unit shape = nine_terms(2);
+  online::InnerProduct unit(shape);
   unit.reset();
   std::mt19937 random(1);
   std::vector<online::Int128> y;
   std::vector<int> x;
-  for (std::int64_t t = 0; t < nine_terms.terms; ++t) {
+  for (std::int64_t t = 0; t < shape.terms; ++t) {
     y.push_back(static_cast<int>(random() % 256) - 128);
     x.push_back(static_cast<int>(random() % 3) - 1);
   }
-  const int interval = nine_terms.interval(nine_terms.result_digits());
+  const int interval = shape.interval(shape.result_digits());
   for (auto _ : state) {
     unit.start(y);
     int digits = 0;
@@ -54,9 +58,10 @@ void plain(benchmark::State& state) {
   state.counters["steps/s"] = benchmark::Counter(static_cast<double>(state.iterations()) * interval, benchmark::Counter::kIsRate);
 }
 
-BENCHMARK_CAPTURE(sliced, avx512, kernels::Isa::avx512);
-BENCHMARK_CAPTURE(sliced, avx2, kernels::Isa::avx2);
-BENCHMARK_CAPTURE(sliced, baseline, kernels::Isa::baseline);
+BENCHMARK_CAPTURE(sliced, avx512, kernels::Isa::avx512, 2);
+BENCHMARK_CAPTURE(sliced, avx2, kernels::Isa::avx2, 2);
+BENCHMARK_CAPTURE(sliced, baseline, kernels::Isa::baseline, 2);
+BENCHMARK_CAPTURE(sliced, radix4_avx512, kernels::Isa::avx512, 4);
 BENCHMARK(plain);
 
 }  // namespace
