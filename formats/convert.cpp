@@ -27,7 +27,7 @@ std::uint32_t code_of(const Rounder& rounder, const NarrowExact& x, const Format
 
 bool TensorQuantizer::supports(const Format& format, const RoundingSpec& spec) {
   if (format.as_float() == nullptr || code_bits(format) > 16) return false;
-  if (underflow_of(spec, format) != underflow_of({}, format)) return false;
+  if (underflow_of(spec, format) != underflow_of({}, format) || overflow_of(spec, format) == Overflow::ones_tail) return false;
   const bool random = spec.mode == Rounding::sr && spec.stochastic.kind == StochasticKind::a && !spec.stochastic.lfsr;
   return spec.mode == Rounding::rne || random;
 }

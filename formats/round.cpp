@@ -90,7 +90,8 @@ BasicExact<U> Rounder::overflowed(const BasicExact<U>& rounded) const {
       return x;
     }
     case Overflow::ieee:
-    case Overflow::infinity: break;
+    case Overflow::infinity:
+    case Overflow::ones_tail: break;
   }
   bool to_largest = false;
   switch (overflow_ == Overflow::infinity ? Rounding::rne : mode_) {
@@ -244,11 +245,21 @@ Rounded<U> Rounder::into_range(Rounded<U> result) const {
 }
 
 template <class U>
+bool Rounder::stays_largest(const BasicExact<U>& x, std::uint32_t random) const {
+  if (overflow_ != Overflow::ones_tail || mode_ != Rounding::sr || log2_floor(x) <= log2_floor(limits_.max_finite)) return false;
+  const int drop = stochastic_.bits + 2;  // more bits than any kind looks at
+  return !rounds_away(x.negative, false, U{(std::uint64_t{1} << drop) - 1}, drop, random);
+}
+
+template <class U>
 Rounded<U> Rounder::operator()(const BasicExact<U>& x, std::uint32_t random) const {
   if (!x.is_nonzero_finite()) return special(x);
   switch (kind_) {
-    case Kind::fixed:
     case Kind::floating:
+      if (stays_largest(x, random))
+        return {as_exact<U>(x.negative ? limits_.min_finite : limits_.max_finite), {.overflow = true, .inexact = true}};
+      [[fallthrough]];
+    case Kind::fixed:
     case Kind::hif8: return into_range(on_grid(x, random, spacing_at(x)));
     case Kind::posit: return into_range(as_posit(x, random));
     case Kind::logarithm: return into_range(as_logarithm(x, random));

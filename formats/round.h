@@ -86,6 +86,9 @@ class Rounder {
   BasicExact<U> lost_nan() const;
   template <class U>
   BasicExact<U> overflowed(const BasicExact<U>& rounded) const;
+  /// ones_tail under sr: x lies beyond the binade of the largest finite value, which a discarded part of ones does not round up.
+  template <class U>
+  bool stays_largest(const BasicExact<U>& x, std::uint32_t random) const;
   template <class U>
   Rounded<U> eager_sum(const BasicExact<U>& a, const BasicExact<U>& b, std::uint32_t random) const;
 

@@ -41,6 +41,8 @@ const std::vector<NamedMode>& modes_of_overflow() {
       {"propagate",
        "finite values as saturate, infinities stay where the format has them (floats; P3109 SatPropagate, also spelled satpropagate)"},
       {"infinity", "as ieee to nearest, whatever the rounding mode (floats)"},
+      {"ones_tail",
+       "as ieee; but from the power of two above the largest finite value on, sr rounds that value with a discarded part of ones (floats)"},
   };
   return rows;
 }
@@ -224,12 +226,13 @@ void check_float_overflow(Overflow overflow, const Format& format) {
     case Overflow::propagate:
     case Overflow::saturate:
     case Overflow::infinity:
+    case Overflow::ones_tail:
     case Overflow::nan: return;
     case Overflow::wrap:
     case Overflow::saturate_symmetric:
     case Overflow::saturate_zero:
       throw InputError("overflow", std::string(name_of(overflow)) + " with the float format " + format.name,
-                       "ieee, saturate, propagate, nan, infinity");
+                       "ieee, saturate, propagate, nan, infinity, ones_tail");
   }
 }
 
@@ -244,6 +247,7 @@ void check_fixed_overflow(Overflow overflow, const Format& format) {
     case Overflow::ieee:
     case Overflow::propagate:
     case Overflow::infinity:
+    case Overflow::ones_tail:
     case Overflow::nan:
       throw InputError("overflow", std::string(name_of(overflow)) + " with the fixed-point format " + format.name,
                        "wrap, saturate, saturate_symmetric, saturate_zero");
@@ -280,6 +284,8 @@ void check_combination(const RoundingSpec& spec, const Format& format) {
     void operator()(const LogFormat&) const { check_tapered(); }
     void check_tapered() const {
       check_float_overflow(overflow_of(spec, format), format);
+      if (overflow_of(spec, format) == Overflow::ones_tail)
+        throw InputError("overflow", "ones_tail with " + format.name, "ieee, saturate, propagate, nan, infinity");
       if (underflow_of(spec, format) != underflow_of({}, format)) {
         throw InputError("underflow", std::string(name_of(underflow_of(spec, format))) + " with " + format.name,
                          "what the format has: no underflow mode, or " + std::string(name_of(underflow_of({}, format))));

@@ -65,6 +65,7 @@ enum class Overflow {
   saturate_zero,       ///< zero (fixed point)
   propagate,           ///< finite values as saturate; infinities stay where the format has them (P3109 SatPropagate)
   infinity,            ///< as ieee to nearest, whatever the rounding mode: NVIDIA's matrix units, which cut to their result
+  ones_tail,           ///< as ieee, but sr rounds the largest finite value with a discarded part of ones: CVFPU (floats)
 };
 
 enum class Underflow {

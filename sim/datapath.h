@@ -45,7 +45,19 @@ struct Product {
   bool operator==(const Product&) const = default;
 };
 
-enum class LevelKind { sequential, tree, interleaved, fused_sum, staged_sum, scaled_sum, exact, exponent_bins, sorted, online };
+enum class LevelKind {
+  sequential,
+  tree,
+  interleaved,
+  fused_sum,
+  staged_sum,
+  scaled_sum,
+  ordered_sum,
+  exact,
+  exponent_bins,
+  sorted,
+  online
+};
 enum class Combine { sequential, tree, coalesce };
 enum class Align { rz, rd };
 enum class OnlineMultiplier {
@@ -66,7 +78,7 @@ struct Level {
   std::int64_t ways = 0;                                            // interleaved
   Combine combine = Combine::sequential;                            // interleaved
   int fraction_bits = 0;                                            // fused_sum, staged_sum
-  Align align = Align::rz;                                          // fused_sum, staged_sum
+  Align align = Align::rz;                                          // fused_sum, staged_sum; ordered_sum without sticky
   bool with_accumulator = false;                                    // fused_sum, exact
   std::optional<int> zero_exponent;                                 // fused_sum: of a zero addend
   std::optional<int> zero_operand_exponent;                         // fused_sum, staged_sum: of a zero operand, and of a zero accumulator
@@ -77,6 +89,11 @@ struct Level {
   Align join_align = Align::rd;                                     // staged_sum
   bool drop_far_accumulator = false;                                // staged_sum
   bool normalize_products = false;                                  // fused_sum
+  std::vector<int> addition_fraction_bits;                          // ordered_sum: of the first addition, the second, ...
+  int product_integer_bits = 2;                                     // ordered_sum
+  bool sticky = true;                                               // ordered_sum
+  std::optional<int> forget_sticky_below;                           // ordered_sum
+  bool foresees_sign = false;                                       // ordered_sum
   std::optional<int> width, lsb;                                    // exact
   int bin_width = 0;                                                // exponent_bins
   int radix = 2;                                                    // online

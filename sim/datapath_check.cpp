@@ -71,6 +71,33 @@ void check_scaled_groups(const Datapath& d) {
   }
 }
 
+void check_ordered_sum(const std::string& where, const Level& level) {
+  const std::vector<int>& bits = level.addition_fraction_bits;
+  if (bits.empty())
+    throw InputError(where + ": fraction_bits", "none given",
+                     "bits kept below the largest exponent, from 0 to 16384: one number, or an array with one for each addition");
+  if (level.terms && bits.size() > 1 && bits.size() != static_cast<std::size_t>(*level.terms)) {
+    throw InputError(where + ": fraction_bits", std::to_string(bits.size()) + " numbers with terms = " + std::to_string(*level.terms),
+                     "one number, or " + std::to_string(*level.terms) + ", since the accumulator is one more addend");
+  }
+  for (const Format* format : {&level.format, &level.rounded_format()}) {
+    if (format->as_float() == nullptr) throw InputError(where + ": format", format->name, "a float format for kind ordered_sum");
+  }
+  if (level.forget_sticky_below && !level.sticky)
+    throw InputError(where + ": forget_sticky_below", std::to_string(*level.forget_sticky_below) + " with sticky = false", "sticky = true");
+}
+
+/// Exponents of exact products are what an ordered sum goes by.
+void check_ordered_products(const Datapath& d) {
+  for (std::size_t i = 0; i < d.levels.size(); ++i) {
+    if (d.levels[i].kind != LevelKind::ordered_sum) continue;
+    if (i != 0)
+      throw InputError("reduction." + std::to_string(i) + ": kind", "ordered_sum, which sums products",
+                       "ordered_sum as the innermost level");
+    if (d.product.format) throw InputError("product: format", d.product.format->name + " under kind ordered_sum", "\"exact\"");
+  }
+}
+
 /// What only one kind asks for.
 void check_kind(const std::string& where, const Level& level) {
   const bool has_accumulator = takes_accumulator(level);
@@ -84,6 +111,7 @@ void check_kind(const std::string& where, const Level& level) {
     case LevelKind::fused_sum: check_fused_sum(where, level); break;
     case LevelKind::staged_sum: check_staged_sum(where, level); break;
     case LevelKind::scaled_sum: check_scaled_sum(where, level); break;
+    case LevelKind::ordered_sum: check_ordered_sum(where, level); break;
     case LevelKind::exact:
       if (level.width.has_value() != level.lsb.has_value()) {
         throw InputError(where + (level.width ? ": lsb" : ": width"), "none given", "width and lsb together, or neither");
@@ -216,6 +244,7 @@ bool adds_two_at_a_time(const Level& level) {
     case LevelKind::fused_sum:
     case LevelKind::staged_sum:
     case LevelKind::scaled_sum:
+    case LevelKind::ordered_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::online: return false;
@@ -231,6 +260,7 @@ void check_datapath(const Datapath& d) {
   check_operand("operands: a", d.a);
   check_operand("operands: b", d.b);
   check_scaled_groups(d);
+  check_ordered_products(d);
   if (d.flush_subnormals && (d.a.block || d.b.block))
     throw InputError("operands: flush_subnormals", "an operand in a block format", "operands with a scalar format, or as traced");
   if (d.product.range && (d.product.format || d.product.range->as_float() == nullptr)) {
@@ -282,6 +312,7 @@ bool has_issues(LevelKind kind) {
     case LevelKind::fused_sum:
     case LevelKind::staged_sum:
     case LevelKind::scaled_sum:
+    case LevelKind::ordered_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::sorted: return true;
@@ -293,7 +324,8 @@ bool takes_accumulator(const Level& level) {
   switch (level.kind) {
     case LevelKind::sequential:
     case LevelKind::interleaved:
-    case LevelKind::staged_sum: return true;
+    case LevelKind::staged_sum:
+    case LevelKind::ordered_sum: return true;
     case LevelKind::fused_sum:
     case LevelKind::scaled_sum:
     case LevelKind::exact: return level.with_accumulator;

@@ -9,8 +9,9 @@
 
 namespace accsim::sim {
 
-inline constexpr std::array<std::string_view, 10> level_kind_names = {"sequential", "tree",  "interleaved",   "fused_sum", "staged_sum",
-                                                                      "scaled_sum", "exact", "exponent_bins", "sorted",    "online"};
+inline constexpr std::array<std::string_view, 11> level_kind_names = {"sequential",    "tree",       "interleaved", "fused_sum",
+                                                                      "staged_sum",    "scaled_sum", "ordered_sum", "exact",
+                                                                      "exponent_bins", "sorted",     "online"};
 inline constexpr std::array<std::string_view, 3> combine_names = {"sequential", "tree", "coalesce"};
 inline constexpr std::array<std::string_view, 2> align_names = {"rz", "rd"};
 inline constexpr std::array<std::string_view, 3> online_multiplier_names = {"serial_parallel", "serial_serial", "integrated"};

@@ -17,6 +17,13 @@ void write_operand(TomlWriter& w, const std::string& key, const Operand& o) {
   else w.string(key + "_scale", scale_names[static_cast<std::size_t>(o.scale)]);
 }
 
+/// One number as itself, several as an array.
+std::string list_of(const std::vector<int>& numbers) {
+  std::string list;
+  for (const int n : numbers) list += (list.empty() ? "" : ", ") + std::to_string(n);
+  return numbers.size() == 1 ? list : "[" + list + "]";
+}
+
 void write_level(TomlWriter& w, const Level& l) {
   w.string("kind", level_kind_names[static_cast<std::size_t>(l.kind)]);
   if (l.terms) w.line("terms", std::to_string(*l.terms));
@@ -58,6 +65,14 @@ void write_level(TomlWriter& w, const Level& l) {
       w.string("join_align", align_names[static_cast<std::size_t>(l.join_align)]);
       w.line("drop_far_accumulator", boolean(l.drop_far_accumulator));
       break;
+    case LevelKind::ordered_sum:
+      w.line("fraction_bits", list_of(l.addition_fraction_bits));
+      w.line("product_integer_bits", std::to_string(l.product_integer_bits));
+      w.line("sticky", boolean(l.sticky));
+      if (!l.sticky) w.string("align", align_names[static_cast<std::size_t>(l.align)]);
+      if (l.forget_sticky_below) w.line("forget_sticky_below", std::to_string(*l.forget_sticky_below));
+      w.line("foresees_sign", boolean(l.foresees_sign));
+      break;
     case LevelKind::exact:
       if (l.width) w.line("width", std::to_string(*l.width));
       if (l.lsb) w.line("lsb", std::to_string(*l.lsb));
@@ -76,9 +91,7 @@ void write_timing(TomlWriter& w, const Timing& t) {
   w.section("[timing]");
   w.line("input", std::to_string(t.input));
   w.line("multiplier", std::to_string(t.multiplier));
-  std::string adders;
-  for (const int cycles : t.adder) adders += (adders.empty() ? "" : ", ") + std::to_string(cycles);
-  w.line("adder", t.adder.size() == 1 ? adders : "[" + adders + "]");
+  w.line("adder", list_of(t.adder));
   w.line("output", std::to_string(t.output));
   w.string("feedback", feedback_names[static_cast<std::size_t>(t.feedback)]);
   if (t.interval) w.line("interval", std::to_string(*t.interval));
@@ -98,6 +111,8 @@ std::span<const std::string_view> level_keys(LevelKind kind) {
       "issues",     "fraction_bits",       "align", "zero_operand_exponent", "subsets", "sum_fraction_bits", "result_fraction_bits",
       "join_align", "drop_far_accumulator"};
   static const Keys scaled_sum = {"issues", "group", "fraction_bits", "align", "with_accumulator", "zero_exponent"};
+  static const Keys ordered_sum = {"issues", "fraction_bits",       "product_integer_bits", "sticky",
+                                   "align",  "forget_sticky_below", "foresees_sign"};
   static const Keys exact = {"issues", "width", "lsb", "with_accumulator"};
   static const Keys exponent_bins = {"issues", "bin_width"};
   static const Keys sorted = {"issues"};
@@ -109,6 +124,7 @@ std::span<const std::string_view> level_keys(LevelKind kind) {
     case LevelKind::fused_sum: return fused_sum;
     case LevelKind::staged_sum: return staged_sum;
     case LevelKind::scaled_sum: return scaled_sum;
+    case LevelKind::ordered_sum: return ordered_sum;
     case LevelKind::exact: return exact;
     case LevelKind::exponent_bins: return exponent_bins;
     case LevelKind::sorted: return sorted;

@@ -58,6 +58,21 @@ Product read_product(const Table& t) {
   return p;
 }
 
+/// `fraction_bits` of an ordered sum: one number, or one for each addition.
+std::vector<int> read_addition_fraction_bits(const Table& t) {
+  constexpr std::int64_t most = 1 << 14;
+  const toml::node* node = t.node("fraction_bits");
+  if (node == nullptr) return {};
+  if (!node->is_array()) return {static_cast<int>(*t.integer("fraction_bits", 0, most))};
+  std::vector<int> bits;
+  for (const toml::node& entry : *node->as_array()) {
+    if (!entry.is_integer() || **entry.as_integer() < 0 || **entry.as_integer() > most)
+      t.wrong_type("fraction_bits", entry, "integers from 0 to 16384 in the array");
+    bits.push_back(static_cast<int>(**entry.as_integer()));
+  }
+  return bits;
+}
+
 Level read_level(const Table& t) {
   constexpr std::int64_t many = std::int64_t{1} << 62;
   Level l;
@@ -77,12 +92,17 @@ Level read_level(const Table& t) {
   l.fan_in = static_cast<int>(t.integer("fan_in", 2, 1 << 20).value_or(2));
   l.ways = t.integer("ways", 1, 1 << 20).value_or(0);
   if (const auto combine = t.choice<Combine>("combine", combine_names)) l.combine = *combine;
-  l.fraction_bits = static_cast<int>(t.integer("fraction_bits", 0, 1 << 14).value_or(-1));
+  if (l.kind == LevelKind::ordered_sum) l.addition_fraction_bits = read_addition_fraction_bits(t);
+  else l.fraction_bits = static_cast<int>(t.integer("fraction_bits", 0, 1 << 14).value_or(-1));
   if (const auto align = t.choice<Align>("align", align_names)) l.align = *align;
   l.with_accumulator = t.boolean("with_accumulator").value_or(false);
   if (const auto e = t.integer("zero_exponent", -(1 << 20), 1 << 20)) l.zero_exponent = static_cast<int>(*e);
   if (const auto e = t.integer("zero_operand_exponent", -(1 << 20), 1 << 20)) l.zero_operand_exponent = static_cast<int>(*e);
   l.normalize_products = t.boolean("normalize_products").value_or(false);
+  l.product_integer_bits = static_cast<int>(t.integer("product_integer_bits", 1, 2).value_or(2));
+  l.sticky = t.boolean("sticky").value_or(true);
+  if (const auto bits = t.integer("forget_sticky_below", 1, 1 << 14)) l.forget_sticky_below = static_cast<int>(*bits);
+  l.foresees_sign = t.boolean("foresees_sign").value_or(false);
   l.group = t.integer("group", 1, 1 << 20).value_or(0);
   l.subsets = static_cast<int>(t.integer("subsets", 1, 1 << 20).value_or(1));
   l.sum_fraction_bits = static_cast<int>(t.integer("sum_fraction_bits", 0, 1 << 14).value_or(-1));

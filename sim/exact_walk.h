@@ -76,6 +76,7 @@ class ExactWalk {
       case LevelKind::fused_sum:
       case LevelKind::staged_sum:
       case LevelKind::scaled_sum:
+      case LevelKind::ordered_sum:
       case LevelKind::exact:
       case LevelKind::exponent_bins:
       case LevelKind::online: {

@@ -12,6 +12,7 @@
 #include "sim/cut.h"
 #include "sim/datapath.h"
 #include "sim/online/level.h"
+#include "sim/ordered_sum.h"
 #include "sim/random_site.h"
 #include "sim/statistics.h"
 #include "sim/tininess.h"
@@ -113,6 +114,7 @@ class LevelRun {
       case LevelKind::fused_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return fused_sum(issue); });
       case LevelKind::staged_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return staged_sum(issue); });
       case LevelKind::scaled_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return scaled_sum(issue); });
+      case LevelKind::ordered_sum: return issue_after_issue(part, terms, start, [this](Part issue) { return ordered_sum(issue); });
       case LevelKind::exact:
       case LevelKind::exponent_bins: return issue_after_issue(part, terms, start, [this](Part issue) { return exact_sum(issue); });
       case LevelKind::sorted: return sorted(part);
@@ -302,6 +304,30 @@ class LevelRun {
       sums.push_back(std::move(sum));
     }
     return rounded_cut_sum(issue, aligned_sum<U>(sums, level_.fraction_bits, level_.align).value);
+  }
+
+  /// The products and, last, the accumulator, which comes first in the issue, by falling exponent. The exponent of a product's first bit is
+  /// one above the sum of its operands' where its significand has two integer bits. The flags of a row see the sticky bits; the event
+  /// `inexact` is what is delivered against the exact sum.
+  Value ordered_sum(Part issue) {
+    if (has_nonfinite(issue)) return exactly_rounded(issue);
+    std::vector<Placed<U>> placed;
+    for (const Addend<U>& x : issue.subspan(1)) {
+      placed.push_back({x.value, x.value.is_zero() ? 2 * lowest_exponent : x.exponent + level_.product_integer_bits - 1});
+    }
+    placed.push_back({issue.front().value, issue.front().value.is_zero() ? emin_ : issue.front().exponent});
+    const formats::Limits& limits = rounder_.format_limits();
+    const auto total = sim::ordered_sum<U>(level_, placed, emin_, limits.lsb_exponent, rounder_.zero_sum_is_negative());
+    counts_.partial.see(total.value);
+    const Value seen = ordered::with_sticky(total, limits);
+    const std::uint32_t random = random_.next();
+    formats::Rounded<U> r = rounder_(seen, random);
+    bool made_nan = false;
+    if (!counts_.watch_tiny) r.events.inexact = !same_value(r.value, exact_total(values_of(issue), made_nan));
+    counts_.see_tiny(rounder_, seen, random, r.events);
+    counts_.count(r.events, Event::sum_overflow, Event::sum_underflow, Event::sum_inexact);
+    counts_.events[Event::invalid] += r.events.invalid;
+    return std::move(r.value);
   }
 
   static bool has_nonfinite(Part issue) {

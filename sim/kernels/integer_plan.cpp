@@ -44,6 +44,7 @@ std::string unknown_rounding(const formats::Format& format, const RoundingSpec& 
     case Overflow::saturate_zero: return {};
     case Overflow::ieee:
     case Overflow::infinity:
+    case Overflow::ones_tail:
     case Overflow::nan: break;
   }
   return "an overflow mode of floats";
@@ -59,6 +60,7 @@ std::string unknown_level(const Level& level) {
     case LevelKind::fused_sum:
     case LevelKind::staged_sum:
     case LevelKind::scaled_sum:
+    case LevelKind::ordered_sum:
     case LevelKind::exact:
     case LevelKind::exponent_bins:
     case LevelKind::sorted:
@@ -89,6 +91,7 @@ StepRange rounding_step(const formats::Format& format, const RoundingSpec& spec,
     case Overflow::propagate:
     case Overflow::ieee:
     case Overflow::infinity:
+    case Overflow::ones_tail:
     case Overflow::nan: r.step.fit = Fit::clamp; break;
   }
   r.step.drop = -f.fraction_bits - fine;

@@ -77,6 +77,7 @@ class Prover {
         case LevelKind::fused_sum:
         case LevelKind::staged_sum:
         case LevelKind::scaled_sum:
+        case LevelKind::ordered_sum:
         case LevelKind::exact:
         case LevelKind::exponent_bins:
         case LevelKind::sorted:
@@ -109,6 +110,7 @@ class Prover {
         const formats::StochasticSpec& s = spec.stochastic;
         needed = s.bits + 1;
         if (s.kind == StochasticKind::eager) return refuse(name + ": the eager adder");
+        if (overflow_of(spec, format) == formats::Overflow::ones_tail) return refuse(name + ": an overflow that random bits decide");
         if (s.kind == StochasticKind::b || s.kind == StochasticKind::c) needed = s.bits + 2;
         if (s.lfsr && (s.lfsr->width > 32 || s.lfsr->share == formats::LfsrShare::array))
           return refuse(name + ": an LFSR that is shared or wider than 32 bits");

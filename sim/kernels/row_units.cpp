@@ -183,6 +183,7 @@ std::optional<RowPlan> integer_plan(const Datapath& d) {
     case formats::Overflow::ieee:
     case formats::Overflow::nan:
     case formats::Overflow::infinity:
+    case formats::Overflow::ones_tail:
     case formats::Overflow::propagate: return std::nullopt;
   }
   plan.over_least = plan.least;

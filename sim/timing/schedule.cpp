@@ -47,6 +47,7 @@ Block block_of(const Level& level, std::int64_t addends, bool is_last, int adder
     case LevelKind::fused_sum:
     case LevelKind::staged_sum:
     case LevelKind::scaled_sum:
+    case LevelKind::ordered_sum:
       if (takes_accumulator(level)) {
         b.width = terms;
         b.group = is_last || !level.issues ? std::max<std::int64_t>(1, b.issues()) : *level.issues;

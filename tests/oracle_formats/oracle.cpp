@@ -205,6 +205,7 @@ Result beyond(bool negative, bool infinite, const Format& f, const Mode& mode) {
     case Overflow::infinity: break;
     case Overflow::wrap:
     case Overflow::saturate_symmetric:
+    case Overflow::ones_tail:
     case Overflow::saturate_zero: std::abort();
   }
   const Rounding r = mode.overflow == Overflow::infinity ? Rounding::rne : mode.rounding;
