@@ -104,8 +104,9 @@ class Maker {
       }
     }
     if (one_in(2)) {
-      const Overflow modes_of_overflow[] = {Overflow::ieee, Overflow::saturate, Overflow::nan, Overflow::propagate, Overflow::infinity};
-      spec.overflow = modes_of_overflow[below(limits(f).has_nan ? 5 : 2)];
+      const Overflow modes_of_overflow[] = {Overflow::ieee,      Overflow::saturate, Overflow::nan,
+                                            Overflow::propagate, Overflow::infinity, Overflow::ones_tail};
+      spec.overflow = modes_of_overflow[below(limits(f).has_nan ? 6 : 2)];
     }
     if (one_in(3)) {
       const Underflow modes_of_underflow[] = {Underflow::flush, Underflow::none, Underflow::gradual};

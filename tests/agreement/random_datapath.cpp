@@ -69,7 +69,8 @@ RoundingSpec random_rounding(Draw& draw, const Format& format) {
     if (draw.chance(80))
       spec.overflow = draw.of({Overflow::wrap, Overflow::saturate, Overflow::saturate_symmetric, Overflow::saturate_zero});
   } else {
-    if (draw.chance(50)) spec.overflow = draw.of({Overflow::ieee, Overflow::saturate, Overflow::nan, Overflow::infinity});
+    if (draw.chance(50))
+      spec.overflow = draw.of({Overflow::ieee, Overflow::saturate, Overflow::nan, Overflow::infinity, Overflow::ones_tail});
     if (draw.chance(25)) spec.underflow = draw.of({formats::Underflow::gradual, formats::Underflow::flush, formats::Underflow::none});
   }
   return spec;

@@ -145,6 +145,15 @@ one("round_to of more range than the format is refused", '[[reduction]]\nkind = 
 FUSED = '[[reduction]]\nkind = "fused_sum"\nterms = 4\nwith_accumulator = true\nfraction_bits = %d\nformat = "%s"\n'
 one("a fused sum whose alignment does not reach the last bit of its fixed-point accumulator is refused", FUSED % (23, "int32"), "reduction.0", "fraction_bits", "23", "int32", "31")
 one("the same in an outer level is refused with that level's number", LEVEL.replace('"fp16"', '"fp16"\nterms = 4') + FUSED % (6, "s8.4"), "reduction.1", "fraction_bits", "s8.4", "7")
+ORDERED = '[[reduction]]\nkind = "ordered_sum"\nterms = 2\nformat = "fp16"\n'
+one("an ordered sum without the ends of its registers is refused", ORDERED, "reduction.0", "fraction_bits", "none given")
+one("as many ends as products and one are refused, where the additions are as many as the products", ORDERED + 'fraction_bits = [24, 28, 28]\n', "reduction.0", "fraction_bits", "3 numbers", "2")
+one("an end that is no number is refused", ORDERED + 'fraction_bits = [24, "x"]\n', "reduction.0", "fraction_bits", "integers")
+one("an ordered sum in fixed point is refused", ORDERED.replace("fp16", "int32") + 'fraction_bits = 24\n', "reduction.0", "format", "int32", "float")
+one("an ordered sum of rounded products is refused", '[product]\nformat = "fp16"\n' + ORDERED + 'fraction_bits = 24\n', "product", "fp16", "exact")
+one("an ordered sum behind another level is refused", LEVEL.replace('"fp16"', '"fp16"\nterms = 4') + ORDERED + 'fraction_bits = 24\n', "reduction.1", "ordered_sum", "innermost")
+one("forgetting a sticky bit that is not kept is refused", ORDERED + 'fraction_bits = 24\nsticky = false\nforget_sticky_below = 11\n', "reduction.0", "forget_sticky_below", "sticky")
+one("a discarded part of ones in a posit is refused", '[[reduction]]\nkind = "sequential"\nformat = "posit8"\noverflow = "ones_tail"\n', "reduction.0", "ones_tail", "posit8")
 one("fixed-point operands whose product no accumulator holds are refused", '[operands]\na = "int65"\nb = "uint64"\n' + LEVEL, "reduction.0", "int65", "uint64", "129", "128")
 one("a tree that never gets shorter is refused", '[[reduction]]\nkind = "tree"\nfan_in = 1\nformat = "int32"\n', "reduction.0", "fan_in", "1")
 one("interleaving over no partial sum is refused", '[[reduction]]\nkind = "interleaved"\nways = 0\nformat = "int32"\n', "reduction.0", "ways", "0")

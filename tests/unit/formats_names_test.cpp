@@ -153,6 +153,8 @@ TEST_CASE("a rounding that a format cannot have is refused with the rule") {
   check({.overflow = Overflow::propagate}, "s8.0", "fixed-point format");
   check({.overflow = Overflow::infinity}, "s8.0", "fixed-point format");
   check({.overflow = Overflow::ieee}, "s8.0", "fixed-point format");
+  check({.overflow = Overflow::ones_tail}, "s8.0", "fixed-point format");
+  check({.overflow = Overflow::ones_tail}, "posit8", "ones_tail with posit8");
   check({.underflow = Underflow::gradual}, "lba_fp12", "no subnormals");
   check({.underflow = Underflow::flush}, "s8.0", "fixed-point format");
   check({.underflow = Underflow::flush}, "posit8", "posit8");

@@ -51,6 +51,29 @@ TEST_CASE("infinities, NaN and zeros in floats with infinities") {
   CHECK(into("inf", "fp16", {.mode = Rounding::rz}) == "7c00");
 }
 
+TEST_CASE("a discarded part of ones decides where random bits leave a value beyond the range") {
+  const Format fp16 = parse_format("fp16");
+  const auto rounded = [&](const char* text, StochasticKind kind, std::uint32_t random) {
+    const RoundingSpec spec{
+        .mode = Rounding::sr, .stochastic = {.bits = 4, .kind = kind}, .overflow = Overflow::ones_tail, .underflow = {}};
+    const auto r = round(parse_value(text), fp16, spec, random);
+    CHECK(r.events.inexact);
+    return code_text(encode(narrowed(r.value), fp16), fp16);
+  };
+  // t = 1111 (2): below rounds up where r < 15, a where 15 + r >= 16, b where 31 + 2 r + 1 >= 32, c where rne(15.99) + r >= 16.
+  CHECK(rounded("131072", StochasticKind::below, 14) == "7c00");
+  CHECK(rounded("131072", StochasticKind::below, 15) == "7bff");
+  CHECK(rounded("-1e9", StochasticKind::below, 15) == "fbff");
+  CHECK(rounded("1e9", StochasticKind::a, 0) == "7bff");
+  CHECK(rounded("1e9", StochasticKind::a, 1) == "7c00");
+  CHECK(rounded("1e9", StochasticKind::b, 0) == "7c00");
+  CHECK(rounded("1e9", StochasticKind::c, 0) == "7c00");
+  CHECK(rounded("65520", StochasticKind::below, 7) == "7c00");  // within the last binade its own tail decides: t = 1000
+  CHECK(rounded("65520", StochasticKind::below, 8) == "7bff");
+  CHECK(into("1e9", "fp16", {.mode = Rounding::rz, .overflow = Overflow::ones_tail}) == "7bff oi");
+  CHECK(into("1e9", "fp16", {.mode = Rounding::rne, .overflow = Overflow::ones_tail}) == "7c00 oi");
+}
+
 TEST_CASE("overflow to infinity does not ask for the rounding mode, which still decides where the range ends") {
   constexpr RoundingSpec cut{.mode = Rounding::rz, .overflow = Overflow::infinity};
   CHECK(into("65535", "fp16", cut) == "7bff i");  // cut to the largest value: no overflow
