@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -13,6 +14,7 @@
 #include "cli/layer_selection.h"
 #include "cli/loss_report.h"
 #include "cli/progress.h"
+#include "cli/read_ahead.h"
 #include "cli/run_report.h"
 #include "formats/error.h"
 #include "formats/text.h"
@@ -87,15 +89,23 @@ class Run {
                                   .keep_output = results != nullptr && saves("output"),
                                   .keep_reference = results != nullptr && saves("reference"),
                                   .progress = {}};
+    // With one thread when it is asked for.
+    std::future<std::string> trace_digest = std::async(threads() > 1 ? std::launch::async : std::launch::deferred, traces::sha256_of_file,
+                                                       std::filesystem::path(options_.trace));
     describe(datapath, simulate);
     if (replay_) describe_recipe(jobs);
-    if (results) results->write_root(root_attributes(report_));
+    if (results) {
+      report_.trace_digest = "sha256:" + trace_digest.get();
+      results->write_root(root_attributes(report_));
+    }
     Progress progress(options_.quiet ? ProgressMode::never : options_.progress, total_macs);
     simulate.progress = [&](std::int64_t macs) { progress.advance(macs); };
-    for (const Job& job : jobs) {
-      progress.start_layer(job.layer->name);
-      one_layer(trace, job, datapath, simulate, results.get());
+    ReadAhead reader(trace);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      progress.start_layer(jobs[i].layer->name);
+      one_layer(reader, jobs[i], i + 1 < jobs.size() ? &jobs[i + 1] : nullptr, datapath, simulate, results.get());
     }
+    if (trace_digest.valid()) report_.trace_digest = "sha256:" + trace_digest.get();
     progress.clear();
     report_.total_seconds = seconds_since(start);
     explain_slowness();
@@ -180,7 +190,6 @@ class Run {
     report_.datapath_toml = sim::to_toml(datapath);
     report_.datapath_digest = "sha256:" + traces::sha256_of_text(report_.datapath_toml);
     report_.trace_file = options_.trace;
-    report_.trace_digest = "sha256:" + traces::sha256_of_file(options_.trace);
     report_.seed = options_.seed;
     report_.threads = simulate.threads;
     spdlog::debug("datapath {} with {} levels, {} threads", datapath.name, datapath.levels.size(), simulate.threads);
@@ -208,14 +217,15 @@ class Run {
                  static_cast<double>(interpreted_macs_) * 1e-6, why_interpreted_);
   }
 
-  void one_layer(const traces::TraceFile& trace, const Job& job, const sim::Datapath& given, sim::SimulateOptions simulate,
+  void one_layer(ReadAhead& reader, const Job& job, const Job* next, const sim::Datapath& given, sim::SimulateOptions simulate,
                  traces::ResultsFile* results) {
-    const auto read_start = Clock::now();
-    traces::LayerPass pass = trace.load(*job.layer, job.pass);
+    auto [pass, seconds] = reader.take(job);
+    report_.read_seconds += seconds;
+    const auto prepare_start = Clock::now();
     std::optional<PreparedPass> prepared;
     if (replay_) prepared = replay_->prepare(job, pass);
     const sim::Datapath& datapath = prepared ? prepared->datapath : given;
-    report_.read_seconds += seconds_since(read_start);
+    report_.read_seconds += seconds_since(prepare_start);
     LayerReport layer{.name = job.layer->name,
                       .op = job.layer->op,
                       .pass = std::string(name_of(job.pass)),
@@ -237,7 +247,9 @@ class Run {
     const bool quantizes_result = replay_ && replay_->quantizes_result(job.pass);
     const bool saves_output = simulate.keep_output;
     simulate.keep_output = saves_output || quantizes_result;
+    if (next != nullptr && simulate.threads > 1) reader.start(*next);
     layer.result = sim::simulate(datapath, problem, simulate);
+    reader.wait();
     if (prepared) layer.losses = prepared->losses;
     if (quantizes_result) layer.losses[2] = replay_->quantize_result(job, layer.result, pass.lowering->output_shape);
     if (!saves_output) {

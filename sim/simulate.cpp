@@ -132,8 +132,8 @@ class LayerRun {
     return {operand.blocks->block(), operand.blocks->scale_emin(), lines(packed.block_elements, first, rows, lowering_.k),
             lines(packed.block_scales, first, rows, blocks)};
   }
-  template <class T>
-  static std::span<const T> lines(const std::vector<T>& all, std::int64_t first, std::int64_t rows, std::int64_t k) {
+  template <class Rows>
+  static std::span<const typename Rows::value_type> lines(const Rows& all, std::int64_t first, std::int64_t rows, std::int64_t k) {
     if (all.empty()) return {};
     return std::span(all).subspan(static_cast<std::size_t>(first * k), static_cast<std::size_t>(rows * k));
   }

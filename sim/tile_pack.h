@@ -1,7 +1,10 @@
 // Packing operands: the elements that some rows of a layer take, gathered into dense rows.
 #pragma once
 
+#include <memory>
+#include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "sim/block_operand.h"
@@ -10,6 +13,24 @@
 #include "sim/tensor.h"
 
 namespace accsim::sim {
+
+/// Memory whose elements are left as they come, to be written by the threads that fill it.
+template <class T>
+struct LeftUninitialized : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = LeftUninitialized<U>;
+  };
+  template <class U>
+  void construct(U* at) noexcept {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <class U, class... Args>
+  void construct(U* at, Args&&... args) {
+    ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+  }
+};
+using PackedNumbers = std::vector<double, LeftUninitialized<double>>;
 
 /// One operand of a pass: the tensor as traced, and what the datapath sees of it.
 struct PassOperand {
@@ -40,7 +61,7 @@ class PackedRows {
   static std::int64_t bytes(const PassOperand& operand, const PackPlan& plan);
 
   std::int64_t group = 0, first = 0, count = 0;
-  std::vector<double> seen, traced;                      ///< rows x k; `traced` where it differs
+  PackedNumbers seen, traced;                            ///< rows x k; `traced` where it differs
   std::vector<formats::Exact> seen_exact, traced_exact;  ///< instead of both, where binary64 does not hold them
   std::vector<double> dataset_scale;                     ///< of each row
   std::vector<double> block_elements, block_scales;      ///< of a block format: see BlockScales

@@ -133,7 +133,11 @@ TileStatistics::TileStatistics(const Datapath& datapath, const LayerProblem& pro
       last_level_(datapath.last_level().rounded_format(), datapath.last_level().rounding),
       has_sums_(!plan.exact && plan.seen.lanes != nullptr),
       may_be_fast_(has_sums_ && problem.bias == nullptr && std::abs(datapath.output.shift) <= 64),
-      may_be_lanes_(may_be_fast_ && !datapath.output.format && datapath.output.shift == 0) {
+      may_be_lanes_(may_be_fast_ && !datapath.output.format && datapath.output.shift == 0),
+      adds_step_by_step_(may_be_lanes_ && matrix_unit_key(datapath).empty() &&
+                         std::all_of(datapath.levels.begin(), datapath.levels.end(), [](const Level& l) {
+                           return l.kind == LevelKind::sequential || l.kind == LevelKind::tree || l.kind == LevelKind::interleaved;
+                         })) {
   if (datapath.output.format && datapath.output.rounding.mode != formats::Rounding::sr)
     output_.emplace(*datapath.output.format, datapath.output.rounding);
 }
@@ -145,8 +149,9 @@ Exact TileStatistics::real_bias(std::int64_t group, std::int64_t column) const {
 
 void TileStatistics::add(const ExecutedTile& tile, LayerPart& part, LayerResult& result) const {
   if (has_sums_) {
-    integer_products(plan_.seen, tile.a->seen_integers, tile.first_a, tile.rows, tile.b->seen_integers, tile.first_b, tile.columns, plan_.k,
-                     part.sums);
+    if (!outputs_are_sums(tile, part.sums))
+      integer_products(plan_.seen, tile.a->seen_integers, tile.first_a, tile.rows, tile.b->seen_integers, tile.first_b, tile.columns,
+                       plan_.k, part.sums);
     if (plan_.needs_traced && plan_.traced.lanes != nullptr) {
       integer_products(plan_.traced, tile.a->traced_integers, tile.first_a, tile.rows, tile.b->traced_integers, tile.first_b, tile.columns,
                        plan_.k, part.traced_sums);
@@ -183,6 +188,34 @@ void TileStatistics::add(const ExecutedTile& tile, LayerPart& part, LayerResult&
     }
   }
   part.batch.flush(part.errors);
+}
+
+/// Where every step delivered its exact value the outputs are the exact sums, and no product is needed to find these. False: some were not,
+/// or cannot be taken over.
+bool TileStatistics::outputs_are_sums(const ExecutedTile& tile, std::vector<Int128>& sums) const {
+  const EventCounts& events = tile.executed->events;
+  const std::vector<double>& outputs = tile.executed->numbers;
+  const bool is_exact = events[Event::product_inexact] == 0 && events[Event::product_overflow] == 0 && events[Event::sum_inexact] == 0 &&
+                        events[Event::sum_overflow] == 0 && events[Event::invalid] == 0;
+  if (!adds_step_by_step_ || !is_exact || outputs.empty()) return false;
+  sums.resize(outputs.size());
+  bool whole = true;
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    const ProductRows::Row& row = tile.a->seen_integers.row(tile.first_a + r);
+    if (!row.is_packed || !row.rests.empty()) return false;
+    for (std::int64_t c = 0; c < tile.columns; ++c) {
+      const auto i = static_cast<std::size_t>(r * tile.columns + c);
+      const ProductRows::Row& column = tile.b->seen_integers.row(tile.first_b + c);
+      const int unit = row.unit + column.unit;
+      if (!column.is_packed || !column.rests.empty() || std::abs(unit) > farthest) return false;
+      const double units = outputs[i] * power_of_two(-unit);
+      const bool fits = std::fabs(units) < 0x1p62;
+      const auto n = static_cast<std::int64_t>(fits ? units : 0.0);
+      sums[i] = n;
+      whole &= fits && static_cast<double>(n) == units;
+    }
+  }
+  return whole;
 }
 
 /// The scales of all columns for rows of one scale; neighbours mostly share theirs.

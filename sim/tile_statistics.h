@@ -71,6 +71,7 @@ class TileStatistics {
  private:
   struct Scale;
 
+  bool outputs_are_sums(const ExecutedTile& tile, std::vector<formats::Int128>& sums) const;
   void set_scales(const ExecutedTile& tile, double scale_a, std::vector<Scale>& scales, RowRounder* rounder) const;
   void slow_output(const ExecutedTile& tile, std::int64_t r, std::int64_t c, const formats::Exact& scale, LayerPart& part,
                    LayerResult& result) const;
@@ -94,6 +95,7 @@ class TileStatistics {
   bool has_sums_;                           ///< the integers' sums are made
   bool may_be_fast_;                        ///< and an output may be made of them alone
   bool may_be_lanes_;                       ///< and the lanes of RowRounder may do whole rows
+  bool adds_step_by_step_;                  ///< and every step delivers a value of its own that counts as inexact where it is
 };
 
 /// The exact dot product of two rows.

@@ -49,10 +49,10 @@ void TileWidths::add(const ExecutedTile& place, LayerPart& part) const {
   const PackedRows& b = *place.b;
   const std::span<const formats::NarrowExact> accumulator = place.accumulator;
   const auto k = static_cast<std::size_t>(k_);
-  const auto rows_of = [&](const std::vector<double>& all, std::int64_t first, std::int64_t rows) {
+  const auto rows_of = [&](const PackedNumbers& all, std::int64_t first, std::int64_t rows) {
     return std::span(all).subspan(static_cast<std::size_t>(first) * k, static_cast<std::size_t>(rows) * k);
   };
-  const auto exact_operand = [&](const std::vector<double>& doubles, const std::vector<Exact>& exacts, std::size_t at) {
+  const auto exact_operand = [&](const PackedNumbers& doubles, const std::vector<Exact>& exacts, std::size_t at) {
     return exact_ ? exacts[at] : formats::from_double<Wide>(doubles[at]);
   };
   if (a.first + place.first_a == 0) add_weights(place, part);

@@ -36,6 +36,11 @@ class ElementDecoder {
   /// InputError for a code that the format does not have.
   const DecodedRun& decode(std::int64_t first, std::span<const std::byte> run);
 
+  /// True where no element can be refused: floating point, whose every pattern is a value.
+  [[nodiscard]] bool takes_everything() const { return dataset_.stored.kind != h5::StoredType::Kind::integer; }
+  /// True where elements are stored as the binary32 numbers that they mean.
+  [[nodiscard]] bool is_plain_binary32() const { return dataset_.stored.kind == h5::StoredType::Kind::binary32 && !has_zero_point_; }
+
   /// Index along the dataset's axis; 0 where it has none.
   [[nodiscard]] std::size_t channel(std::int64_t element) const {
     return extent_ == 1 ? 0 : static_cast<std::size_t>(element / stride_ % extent_);

@@ -2,6 +2,7 @@
 #include "traces/tensor_reader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 #include "traces/block_reader.h"
@@ -42,6 +43,13 @@ void read_decoded(const Dataset& dataset, ElementDecoder& decoder, Put&& put) {
 
 sim::Values read_binary32(const Dataset& dataset, ElementDecoder& decoder) {
   std::vector<float> values(static_cast<std::size_t>(dataset.size()));
+  if (decoder.is_plain_binary32()) {
+    read_runs(dataset, [&](std::int64_t first, std::span<const std::byte> run) {
+      std::memcpy(&values[static_cast<std::size_t>(first)], run.data(), run.size());
+      return true;
+    });
+    return sim::Values(std::move(values));
+  }
   read_decoded(dataset, decoder, [&](std::int64_t first, const DecodedRun& run) {
     if (!run.beyond.empty()) carrier_too_small();
     for (std::size_t i = 0; i < run.numbers.size(); ++i) {
@@ -139,7 +147,8 @@ bool scale_varies_in_sums(const Dataset& dataset, const std::vector<SummedAxis>&
 
 void check_elements(const Dataset& dataset) {
   ElementDecoder decoder(dataset);
-  read_decoded(dataset, decoder, [](std::int64_t, const DecodedRun&) {});
+  if (decoder.takes_everything()) read_runs(dataset, [](std::int64_t, std::span<const std::byte>) { return true; });
+  else read_decoded(dataset, decoder, [](std::int64_t, const DecodedRun&) {});
 }
 
 sim::Tensor read_tensor(const Dataset& dataset, const std::vector<SummedAxis>& summed) {
