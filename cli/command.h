@@ -47,8 +47,8 @@ struct DatapathOptions {
 /// `positional`: the datapath is an argument, not --acc.
 void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional = false, bool required = true);
 
-/// Throws UsageError where an operand is taken as traced, which has no codes, or in blocks that are refused.
-void require_operand_codes(const sim::Datapath& datapath, sim::BlockOperands blocks = sim::BlockOperands::refused);
+/// Throws UsageError where an operand is taken as traced, which has no codes.
+void require_operand_codes(const sim::Datapath& datapath);
 
 /// --seed: 0 to 2^64 - 1, decimal or hexadecimal (0x). `seed` outlives the parsing, and its value then is the default.
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& description = "Seed of every rng=philox that names none");

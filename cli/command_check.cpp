@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/block_scales.h"
 #include "cli/command.h"
 #include "cli/cycle_check.h"
 #include "cli/unit_wave.h"
@@ -54,10 +55,10 @@ class Check {
       throw InputError(o.vectors + ": column product", "stochastically rounded products", "acc_out, flags");
     if (compares("product") && !datapath_.product.format)
       throw InputError(o.vectors + ": column product", "products of datapath \"" + datapath_.name + "\" are exact", "acc_out, flags");
-    require_operand_codes(datapath_, sim::BlockOperands::with_scales);
-    models_.emplace(datapath_, sim::BlockOperands::with_scales);
-    check_scale_columns('a', plain().a_blocks(), file_.a_scales);
-    check_scale_columns('b', plain().b_blocks(), file_.b_scales);
+    require_operand_codes(datapath_);
+    models_.emplace(datapath_);
+    check_scale_columns(o.vectors, 'a', plain().a_blocks(), file_.a_scales, file_.terms);
+    check_scale_columns(o.vectors, 'b', plain().b_blocks(), file_.b_scales, file_.terms);
     if (compares("output") && !plain().output_format())
       throw InputError(o.vectors + ": column output",
                        "datapath \"" + datapath_.name + "\" has no [output], or rows end before the sum that it converts",
@@ -86,46 +87,6 @@ class Check {
   }
   sim::IssueModel& plain() { return models_->plain(); }
 
-  /// Scales stand beside operands in a block format, a column for each block of a row or none.
-  void check_scale_columns(char operand, const std::optional<formats::BlockFormat>& format, std::size_t columns) const {
-    if (columns == 0) return;
-    const std::string where = o_.vectors + ": column " + operand + "_scale";
-    if (!format)
-      throw InputError(where, std::string("operand ") + operand + " has no block format", "a block format, for example --in mxfp8_e4m3");
-    const auto block = static_cast<std::size_t>(format->block);
-    const std::size_t blocks = (file_.terms + block - 1) / block;
-    if (columns != blocks) {
-      throw InputError(where, std::to_string(columns) + (columns == 1 ? " column" : " columns"),
-                       std::to_string(blocks) + ": rows of " + std::to_string(file_.terms) + " products have a scale every " +
-                           std::to_string(format->block) + "; or no column, where all scales are 1");
-    }
-  }
-
-  /// The scales of a row's blocks; an empty cell is 1.
-  static std::vector<Code> scales(char operand, const std::vector<std::string>& cells, const std::optional<formats::BlockFormat>& format,
-                                  std::size_t terms) {
-    std::vector<Code> codes;
-    for (const std::string& text : cells) {
-      const std::string column = std::string{operand} + "_scale" + std::to_string(codes.size());
-      if (codes.size() * static_cast<std::size_t>(format->block) >= terms) {
-        if (text.empty()) continue;
-        throw InputError("column " + column, "a scale without a block: the row has " + std::to_string(terms) + " products",
-                         "an empty cell");
-      }
-      const Code one = encode(NarrowExact{.exponent = 0, .significand = 1}, format->scale);
-      codes.push_back(text.empty() ? one : code(column, text, format->scale));
-    }
-    return codes;
-  }
-
-  static Code code(const std::string& column, const std::string& text, const Format& format) {
-    try {
-      return formats::parse_code(text, format);
-    } catch (const InputError& error) {
-      throw error.inside("column " + column);
-    }
-  }
-
   [[nodiscard]] bool starts_sequence(std::size_t row) const { return row == 0 || file_.rows[row].seq != file_.rows[row - 1].seq; }
 
   /// Zero at the start of a sequence, else what the file has as the acc_out of the row before (interleaved: `ways` before); without that
@@ -133,14 +94,14 @@ class Check {
   Code incoming(std::size_t row) {
     const VectorRow& r = file_.rows[row];
     if (starts_sequence(row)) sequence_start_ = row;
-    if (!r.acc_in.empty()) return code("acc_in", r.acc_in, plain().in_format());
+    if (!r.acc_in.empty()) return code_in("acc_in", r.acc_in, plain().in_format());
     const auto ways = static_cast<std::size_t>(plain().ways());
     if (!plain().has_accumulator() || row - sequence_start_ < ways) return 0;
     if (!file_.has_acc_out) return models_->plain().fed_back(sums_[row - ways]);
     const std::string& before = file_.rows[row - ways].acc_out;
     if (before.empty() && !compares("acc_out") && !compares("flags") && !compares("output")) return 0;
     if (before.empty()) throw InputError("column acc_in", "nothing, nor an acc_out in row " + std::to_string(row - ways), "one of the two");
-    return models_->plain().fed_back(code("acc_out", before, plain().out_format()));
+    return models_->plain().fed_back(code_in("acc_out", before, plain().out_format()));
   }
 
   bool one_row(std::size_t row, std::int64_t& reported) {
@@ -149,11 +110,11 @@ class Check {
     if (o_.reset_rng == "seq" && starts_sequence(row)) models_->reset_generators();
     std::vector<Code> a;
     std::vector<Code> b;
-    for (const std::string& text : r.a) a.push_back(code(operand_name('a', a.size(), r.a.size()), text, model.a_format()));
-    for (const std::string& text : r.b) b.push_back(code(operand_name('b', b.size(), r.b.size()), text, model.b_format()));
+    for (const std::string& text : r.a) a.push_back(code_in(operand_name('a', a.size(), r.a.size()), text, model.a_format()));
+    for (const std::string& text : r.b) b.push_back(code_in(operand_name('b', b.size(), r.b.size()), text, model.b_format()));
     if (!r.op.empty() && r.op != "add" && r.op != "sub") throw InputError("column op", "\"" + r.op + "\"", "add, sub");
-    const std::vector<Code> a_scales = scales('a', r.a_scales, model.a_blocks(), a.size());
-    const std::vector<Code> b_scales = scales('b', r.b_scales, model.b_blocks(), b.size());
+    const std::vector<Code> a_scales = scales_of('a', r.a_scales, model.a_blocks(), a.size());
+    const std::vector<Code> b_scales = scales_of('b', r.b_scales, model.b_blocks(), b.size());
     sim::Issue issue;
     issue.a = a;
     issue.b = b;
@@ -166,7 +127,7 @@ class Check {
     if (!file_.has_acc_out) sums_.push_back(result.accumulator);
     std::string differences;
     const auto compare = [&](const char* what, const std::string& text, Code found_by_us, const Format& format) {
-      const Code in_file = code(what, text, format);
+      const Code in_file = code_in(what, text, format);
       if (in_file != found_by_us && !is_own_nan(in_file, found_by_us, format))
         differences += std::string("  ") + what + ": expected " + decoded(in_file, format) + " in the file, found " +
                        decoded(found_by_us, format) + "\n";
@@ -188,7 +149,7 @@ class Check {
     const bool shows_output = compares("output") && !r.output.empty() && !r.acc_out.empty();
     if (!shows_product && !shows_output) return {};
     if (shows_product) {
-      const Code product = code("product", r.product, *model.product_format());
+      const Code product = code_in("product", r.product, *model.product_format());
       if (product != *result.product) {
         return start + "product" +
                (compares("product") ? "\n"
@@ -196,8 +157,8 @@ class Check {
                                           decoded(*result.product, *model.product_format()) + "\n");
       }
     }
-    const bool sum_is_right = shows_output && code("acc_out", r.acc_out, model.out_format()) == result.accumulator &&
-                              code("output", r.output, *model.output_format()) != *result.output;
+    const bool sum_is_right = shows_output && code_in("acc_out", r.acc_out, model.out_format()) == result.accumulator &&
+                              code_in("output", r.output, *model.output_format()) != *result.output;
     return start + (sum_is_right ? "output\n" : "sum\n");
   }
 

@@ -39,9 +39,7 @@ int default_terms(const sim::Datapath& datapath) {
 class Probing {
  public:
   explicit Probing(const ProbeOptions& o)
-      : o_(o),
-        datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))),
-        model_(datapath_, 0, sim::BlockOperands::with_scales) {
+      : o_(o), datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))), model_(datapath_) {
     unit_ = {.a = model_.a_format(),
              .b = model_.b_format(),
              .in = model_.in_format(),
@@ -68,7 +66,7 @@ class Probing {
 
  private:
   static sim::Datapath checked(sim::Datapath datapath) {
-    require_operand_codes(datapath, sim::BlockOperands::with_scales);
+    require_operand_codes(datapath);
     return datapath;
   }
 

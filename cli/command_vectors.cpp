@@ -42,9 +42,7 @@ int terms_of_a_row(const sim::Datapath& datapath) {
 class Vectors {
  public:
   explicit Vectors(const VectorsOptions& o)
-      : o_(o),
-        datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))),
-        models_(datapath_, sim::BlockOperands::with_scales) {
+      : o_(o), datapath_(checked(sim::find_datapath(o.datapath.acc, o.datapath.overrides))), models_(datapath_) {
     form_ = o.format == "csv" ? VectorForm::csv : o.format == "testfloat" ? VectorForm::testfloat : VectorForm::readmemh;
     if (form_ != VectorForm::csv && (!o.rm.empty() || !o.op.empty())) throw UsageError("--rm and --op have columns in --format csv only");
     terms_ = o.terms != 0 ? o.terms : terms_of_a_row(datapath_);
@@ -80,7 +78,7 @@ class Vectors {
 
  private:
   static sim::Datapath checked(sim::Datapath datapath) {
-    require_operand_codes(datapath, sim::BlockOperands::with_scales);
+    require_operand_codes(datapath);
     return datapath;
   }
 

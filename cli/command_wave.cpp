@@ -1,6 +1,7 @@
 // accsim wave: a multiply-accumulate unit clock by clock, as CSV or VCD.
 #include <memory>
 
+#include "cli/block_scales.h"
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/vector_file.h"
@@ -44,11 +45,11 @@ class Wave {
 
   int operator()() {
     const VectorFile file = read_vectors(o_.vectors);
-    if (file.a_scales + file.b_scales != 0)
-      throw InputError(o_.vectors + ": header", "scales of blocks", "operands without, as a clocked unit's");
     std::size_t terms = 1;
     for (const VectorRow& row : file.rows) terms = std::max(terms, row.a.size());
     const sim::IssueModel model(datapath_);
+    check_scale_columns(o_.vectors, 'a', model.a_blocks(), file.a_scales, file.terms);
+    check_scale_columns(o_.vectors, 'b', model.b_blocks(), file.b_scales, file.terms);
     const std::size_t most = model.terms_of_issue() && model.ways() == 1 ? static_cast<std::size_t>(*model.terms_of_issue()) : terms;
     terms = std::min(terms, most);
     const Document document(o_.output);
@@ -101,6 +102,8 @@ class Wave {
           sim::UnitInputs part = row;
           part.a.assign(row.a.begin() + static_cast<std::ptrdiff_t>(first), row.a.begin() + static_cast<std::ptrdiff_t>(end));
           part.b.assign(row.b.begin() + static_cast<std::ptrdiff_t>(first), row.b.begin() + static_cast<std::ptrdiff_t>(end));
+          part.a_scales = scales_from(row.a_scales, unit.model().a_blocks(), first, end - first, row.a.size());
+          part.b_scales = scales_from(row.b_scales, unit.model().b_blocks(), first, end - first, row.a.size());
           if (first > 0) {
             part.accumulator.reset();
             part.first = false;
@@ -115,26 +118,34 @@ class Wave {
     return issues;
   }
 
+  /// Those of an issue that begins with term `first` of a row.
+  static std::vector<formats::Code> scales_from(const std::vector<formats::Code>& all, const std::optional<formats::BlockFormat>& format,
+                                                std::size_t first, std::size_t terms, std::size_t of_row) {
+    if (all.empty()) return {};
+    const auto block = static_cast<std::size_t>(format->block);
+    if (first % block != 0 || (first + terms != of_row && terms % block != 0))
+      throw InputError("row", "issues of " + std::to_string(terms) + " terms with blocks of " + std::to_string(block),
+                       "issues of whole blocks, or rows of one issue");
+    const auto from = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), first / block));
+    const auto count = static_cast<std::ptrdiff_t>(blocks_of(format, terms));
+    return {from, from + std::min(count, all.end() - from)};
+  }
+
   static sim::UnitInputs issue_of(const VectorFile& file, std::size_t i, const sim::IssueModel& model) {
     const VectorRow& row = file.rows[i];
-    const auto code = [](const std::string& column, const std::string& text, const formats::Format& format) {
-      try {
-        return formats::parse_code(text, format);
-      } catch (const InputError& error) {
-        throw error.inside("column " + column);
-      }
-    };
     sim::UnitInputs in;
     for (std::size_t k = 0; k < row.a.size(); ++k) {
-      in.a.push_back(code(operand_name('a', k, row.a.size()), row.a[k], model.a_format()));
-      in.b.push_back(code(operand_name('b', k, row.b.size()), row.b[k], model.b_format()));
+      in.a.push_back(code_in(operand_name('a', k, row.a.size()), row.a[k], model.a_format()));
+      in.b.push_back(code_in(operand_name('b', k, row.b.size()), row.b[k], model.b_format()));
     }
+    in.a_scales = scales_of('a', row.a_scales, model.a_blocks(), in.a.size());
+    in.b_scales = scales_of('b', row.b_scales, model.b_blocks(), in.b.size());
     in.rm = row.rm;
     if (!row.op.empty() && row.op != "add" && row.op != "sub") throw InputError("column op", "\"" + row.op + "\"", "add, sub");
     in.subtract = row.op == "sub";
     if (!row.acc_in.empty()) {
       if (!model.has_accumulator()) throw InputError("column acc_in", "the innermost level keeps nothing between issues", "no acc_in");
-      in.accumulator = code("acc_in", row.acc_in, model.in_format());
+      in.accumulator = code_in("acc_in", row.acc_in, model.in_format());
     }
     in.first = i == 0 || row.seq != file.rows[i - 1].seq;
     in.last = i + 1 == file.rows.size() || row.seq != file.rows[i + 1].seq;
@@ -155,7 +166,8 @@ void add_wave(CLI::App& app, Action& action) {
   set_example(*wave, "accsim wave --acc fp12 --in fp16 --set timing.multiplier=1 --set timing.adder=2 --vectors in.csv --output wave.vcd");
   add_datapath_options(*wave, options->datapath);
   wave->add_option("--vectors", options->vectors,
-                   "CSV file of codes: a, b (or a0.., b0..), acc_in, rm, seq, step, op; a row is one issue or several")
+                   "CSV file of codes: a, b (or a0.., b0..), a_scale, b_scale (of block formats), acc_in, rm, seq, step, op; a row is one "
+                   "issue or several")
       ->required();
   wave->add_option("--output", options->output, "OUT.csv (- for standard output) or OUT.vcd, sampled just before the rising edge")
       ->required();

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 
+#include "cli/block_scales.h"
 #include "cli/unit_wave.h"
 #include "formats/error.h"
 #include "formats/text.h"
@@ -151,12 +152,25 @@ class CycleCheck {
       in.a.push_back(value(row, operand_name('a', i, file_.terms), &unit_.model().a_format()));
       in.b.push_back(value(row, operand_name('b', i, file_.terms), &unit_.model().b_format()));
     }
+    in.a_scales = scales(row, 'a', unit_.model().a_blocks());
+    in.b_scales = scales(row, 'b', unit_.model().b_blocks());
     in.first = bit(row, "in_first", false);
     in.last = bit(row, "in_last", row == last_valid_);
     in.subtract = bit(row, "in_sub", false);
     if (file_.has("in_rm")) in.rm = rounding(row);
     if (file_.has("acc_in") && !file_.at(row, "acc_in").empty()) in.accumulator = value(row, "acc_in", &unit_.model().in_format());
     return in;
+  }
+
+  /// 1 where there is no column, or an empty cell.
+  [[nodiscard]] std::vector<Code> scales(std::size_t row, char operand, const std::optional<formats::BlockFormat>& format) const {
+    std::vector<Code> all;
+    const std::size_t blocks = blocks_of(format, file_.terms);
+    for (std::size_t i = 0; i < blocks; ++i) {
+      const std::string name = scale_name(operand, i, blocks);
+      all.push_back(file_.has(name) && !file_.at(row, name).empty() ? value(row, name, &format->scale) : one_of(*format));
+    }
+    return all;
   }
 
   [[nodiscard]] std::string rounding(std::size_t row) const {

@@ -59,12 +59,10 @@ void add_datapath_options(CLI::App& command, DatapathOptions& options, bool posi
   command.add_option("--set", o.set, "A field, for example reduction.0.format=e5m10 (repeatable)")->allow_extra_args(false)->group(group);
 }
 
-void require_operand_codes(const sim::Datapath& datapath, sim::BlockOperands blocks) {
+void require_operand_codes(const sim::Datapath& datapath) {
   const std::string takes = "datapath \"" + datapath.name + "\" takes operands ";
   if (datapath.a.is_as_traced() || datapath.b.is_as_traced())
     throw UsageError(takes + "as traced, which have no codes; give --in or --in-a and --in-b");
-  if (blocks == sim::BlockOperands::refused && (datapath.a.block || datapath.b.block))
-    throw UsageError(takes + "in blocks, whose scales have no signal here; give --in or --in-a and --in-b");
 }
 
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& description) {

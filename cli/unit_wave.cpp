@@ -1,5 +1,6 @@
 #include "cli/unit_wave.h"
 
+#include "cli/block_scales.h"
 #include "formats/format.h"
 
 namespace accsim::cli {
@@ -29,6 +30,10 @@ UnitWave::UnitWave(const sim::ClockedUnit& unit, std::size_t terms, bool has_acc
   top(SignalRole::output, "in_ready");
   for (const char* name : {"in_first", "in_last", "in_sub"}) top(SignalRole::input, name);
   if (has_acc_in) top(SignalRole::input, "acc_in", &unit.model().in_format());
+  for (const auto& [operand, format] : {std::pair{'a', &unit.model().a_blocks()}, std::pair{'b', &unit.model().b_blocks()}}) {
+    const std::size_t blocks = blocks_of(*format, terms);
+    for (std::size_t i = 0; i < blocks; ++i) top(SignalRole::input, scale_name(operand, i, blocks), &(*format)->scale);
+  }
   if (has_rm) top(SignalRole::input, "in_rm", &rm_format_);
   top(SignalRole::input, "out_ready");
   top(SignalRole::output, "out_last");
@@ -55,6 +60,10 @@ std::vector<sim::UnitSample> UnitWave::sample(const sim::UnitInputs& in) const {
   bit(in.valid && in.last, in.valid);
   bit(in.valid && in.subtract, in.valid);
   if (has_acc_in_) code(in.accumulator.value_or(0), in.valid && in.accumulator);
+  for (const auto& [scales, format] :
+       {std::pair{&in.a_scales, &unit_.model().a_blocks()}, std::pair{&in.b_scales, &unit_.model().b_blocks()}}) {
+    for (std::size_t i = 0; i < blocks_of(*format, terms_); ++i) code(i < scales->size() ? (*scales)[i] : one_of(**format), in.valid);
+  }
   if (has_rm_) code(in.valid ? sim::rounding_code(in.rm) : 0, in.valid);
   bit(in.ready);
   bit(out.last, out.valid);

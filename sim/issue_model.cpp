@@ -99,13 +99,9 @@ class Operands {
 
 }  // namespace
 
-IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe, BlockOperands blocks) : datapath_(datapath) {
+IssueModel::IssueModel(const Datapath& datapath, std::uint64_t pe) : datapath_(datapath) {
   if (datapath.a.is_as_traced() || datapath.b.is_as_traced()) {
     throw InputError("operands of datapath \"" + datapath.name + "\"", "as_traced, which has no codes",
-                     "formats for both, for example --in fp16");
-  }
-  if (blocks == BlockOperands::refused && (datapath.a.block || datapath.b.block)) {
-    throw InputError("operands of datapath \"" + datapath.name + "\"", "a block format, which has no codes of single operands",
                      "formats for both, for example --in fp16");
   }
   datapath_.levels.resize(datapath.accumulator.level.value_or(0) + 1);
@@ -251,7 +247,13 @@ IssueResult IssueModel::one_sum(const Issue& issue) {
   return r;
 }
 
-std::optional<Code> IssueModel::product_of(Code a, Code b) const { return rounded_product(decode(a, a_format()), decode(b, b_format())); }
+std::optional<Code> IssueModel::product_of(const Issue& row) const {
+  Operands a(a_format(), a_blocks());
+  Operands b(b_format(), b_blocks());
+  const auto scale = [](const std::vector<Code>& each) { return each.empty() ? 0 : each.front(); };
+  return rounded_product(a.add(row.a.front(), scale(scale_of_each_term(a_blocks(), row.a_scales, 1))),
+                         b.add(row.b.front(), scale(scale_of_each_term(b_blocks(), row.b_scales, 1))));
+}
 
 std::optional<Code> IssueModel::rounded_product(const NarrowExact& x, const NarrowExact& y) const {
   if (!shows_products()) return std::nullopt;
@@ -294,7 +296,7 @@ Datapath with_rounding(Datapath datapath, std::string_view rounding) {
 IssueModel& IssueModels::at(const std::string& rm) {
   const auto known = models_.find(rm);
   if (known != models_.end()) return known->second;
-  return models_.emplace(rm, IssueModel(with_rounding(datapath_, rm), 0, blocks_)).first->second;
+  return models_.emplace(rm, IssueModel(with_rounding(datapath_, rm))).first->second;
 }
 
 void IssueModels::reset_generators() {

@@ -41,14 +41,11 @@ struct IssueResult {
   unsigned flags = 0;
 };
 
-/// Whether operands may have block formats, whose codes are elements and scales.
-enum class BlockOperands { refused, with_scales };
-
 class IssueModel {
  public:
-  /// InputError where an operand is taken as traced (it has no codes), in blocks where these are refused, or results have no codes.
+  /// InputError where an operand is taken as traced (it has no codes), or results have no codes.
   /// `pe`: the processing element whose generators these are, where each has its own.
-  explicit IssueModel(const Datapath& datapath, std::uint64_t pe = 0, BlockOperands blocks = BlockOperands::refused);
+  explicit IssueModel(const Datapath& datapath, std::uint64_t pe = 0);
 
   /// What a row goes through: no level behind its accumulator's, one generator for all rows.
   [[nodiscard]] const Datapath& datapath() const { return datapath_; }
@@ -80,8 +77,9 @@ class IssueModel {
                   std::optional<std::uint32_t> drawn = {});
   /// What of a row's result enters a later row, where the accumulator's two formats differ rounded by its level's rule.
   [[nodiscard]] formats::Code fed_back(formats::Code out) const;
-  /// The rounded product of a term, before any negation; none where products are exact or random.
-  [[nodiscard]] std::optional<formats::Code> product_of(formats::Code a, formats::Code b) const;
+  [[nodiscard]] bool has_blocks() const { return datapath_.a.block || datapath_.b.block; }
+  /// The rounded product of a row's first term, before any negation; none where products are exact or random.
+  [[nodiscard]] std::optional<formats::Code> product_of(const Issue& row) const;
   [[nodiscard]] bool shows_products() const { return product_format() && datapath_.product.rounding.mode != formats::Rounding::sr; }
   void reset_generators() { generators_ = {}; }
 
@@ -107,9 +105,7 @@ Datapath with_rounding(Datapath datapath, std::string_view rounding);
 /// The models of a file's rows: the datapath's own, and one for each `rm` that overrides its roundings.
 class IssueModels {
  public:
-  explicit IssueModels(const Datapath& datapath, BlockOperands blocks = BlockOperands::refused) : datapath_(datapath), blocks_(blocks) {
-    models_.emplace("", IssueModel(datapath, 0, blocks));
-  }
+  explicit IssueModels(const Datapath& datapath) : datapath_(datapath) { models_.emplace("", IssueModel(datapath)); }
   [[nodiscard]] IssueModel& plain() { return models_.find("")->second; }
   /// `rm` empty: the datapath's own.
   IssueModel& at(const std::string& rm);
@@ -117,7 +113,6 @@ class IssueModels {
 
  private:
   Datapath datapath_;
-  BlockOperands blocks_;
   std::map<std::string, IssueModel, std::less<>> models_;
 };
 

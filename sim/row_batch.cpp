@@ -10,6 +10,12 @@ using formats::Code;
 
 namespace {
 
+std::vector<Code> codes_of(const std::vector<UnitCodes>& all, std::size_t count, std::int64_t unit) {
+  std::vector<Code> codes(count);
+  for (std::size_t i = 0; i < count; ++i) codes[i] = all[i].at(unit);
+  return codes;
+}
+
 /// The generators of the units of one rounding: seeded with the unit's number where each processing element has its own.
 std::vector<formats::Lfsr> generators_of(const formats::RoundingSpec& spec, std::int64_t units, std::uint64_t first) {
   std::vector<formats::Lfsr> generators;
@@ -87,7 +93,11 @@ Code BatchModel::product_of(const BatchRow& row, std::int64_t unit) const {
   const Variant& v = known_variant(row.rm);
   const Code a = row.a.front().at(unit);
   const Code b = row.b.front().at(unit);
-  if (!v.lanes || !v.lanes->rounds_product) return v.models.front().product_of(a, b).value_or(0);
+  if (!v.lanes || !v.lanes->rounds_product) {
+    const std::vector<Code> a_scales = codes_of(row.a_scales, row.a_scales.size(), unit);
+    const std::vector<Code> b_scales = codes_of(row.b_scales, row.b_scales.size(), unit);
+    return v.models.front().product_of({.a = {&a, 1}, .b = {&b, 1}, .a_scales = a_scales, .b_scales = b_scales}).value_or(0);
+  }
   const std::uint32_t a_words[kernels::row_padding] = {static_cast<std::uint32_t>(a)};
   const std::uint32_t b_words[kernels::row_padding] = {static_cast<std::uint32_t>(b)};
   std::uint32_t product[kernels::row_padding];
@@ -116,16 +126,20 @@ void BatchModel::add(BatchRow& row, const UnitCodes* accumulator) {
     lanes_.add(*v.lanes, block);
     return;
   }
-  std::vector<Code> a(row.terms);
-  std::vector<Code> b(row.terms);
   for (std::int64_t unit = 0; unit < units_; ++unit) {
-    for (std::size_t t = 0; t < row.terms; ++t) {
-      a[t] = row.a[t].at(unit);
-      b[t] = row.b[t].at(unit);
-    }
+    const std::vector<Code> a = codes_of(row.a, row.terms, unit);
+    const std::vector<Code> b = codes_of(row.b, row.terms, unit);
+    const std::vector<Code> a_scales = codes_of(row.a_scales, row.a_scales.size(), unit);
+    const std::vector<Code> b_scales = codes_of(row.b_scales, row.b_scales.size(), unit);
     IssueModel& m = model_of(v, unit);
     const Code c = accumulator != nullptr && m.has_accumulator() ? accumulator->at(unit) : 0;
-    const IssueResult r = m.run({.a = a, .b = b, .accumulator = c, .subtract = row.subtract, .row = output_of(row.row, unit)});
+    const IssueResult r = m.run({.a = a,
+                                 .b = b,
+                                 .a_scales = a_scales,
+                                 .b_scales = b_scales,
+                                 .accumulator = c,
+                                 .subtract = row.subtract,
+                                 .row = output_of(row.row, unit)});
     row.result.set(unit, r.accumulator);
     row.flags.set(unit, r.flags);
   }

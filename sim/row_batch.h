@@ -42,8 +42,9 @@ class UnitCodes {
 
 /// An issue of every unit and its result.
 struct BatchRow {
-  std::vector<UnitCodes> a, b;  ///< by term
-  std::size_t terms = 0;        ///< of this issue, at most a.size()
+  std::vector<UnitCodes> a, b;                ///< by term
+  std::vector<UnitCodes> a_scales, b_scales;  ///< by block, of a block format; empty: all are 1
+  std::size_t terms = 0;                      ///< of this issue, at most a.size()
   bool subtract = false;
   std::uint64_t row = 0;  ///< number of the issue
   std::string rm;         ///< overrides every rounding; empty: the datapath's own

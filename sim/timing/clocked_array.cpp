@@ -10,6 +10,9 @@ ClockedArray::ClockedArray(const Datapath& datapath) {
   if (!datapath.array || datapath.array->dataflow != Dataflow::os)
     throw InputError("array of datapath \"" + datapath.name + "\"", datapath.array ? "another dataflow" : "none",
                      "[array] with dataflow = \"os\"");
+  if (datapath.a.block || datapath.b.block)
+    throw InputError("array of datapath \"" + datapath.name + "\"", "operands in blocks, whose scales have no way through an array",
+                     "formats for both, for example --in fp16");
   rows_ = datapath.array->rows;
   cols_ = datapath.array->cols;
   if (rows_ * cols_ > 65536) throw InputError("array", std::to_string(rows_ * cols_) + " elements", "at most 65536 to be clocked");

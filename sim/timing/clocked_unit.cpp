@@ -45,6 +45,15 @@ const std::uint32_t* take_words(UnitCodes& codes, const std::uint32_t* from, std
   return from;
 }
 
+void take_scales(std::vector<UnitCodes>& scales, const std::uint32_t* from, const std::optional<formats::BlockFormat>& format,
+                 std::size_t terms, std::int64_t units) {
+  scales.clear();
+  if (from == nullptr || !format) return;
+  const auto block = static_cast<std::size_t>(format->block);
+  scales.assign((terms + block - 1) / block, UnitCodes(code_bits(format->scale), units));
+  for (UnitCodes& codes : scales) from = take_words(codes, from, units);
+}
+
 }  // namespace
 
 ClockedUnit::ClockedUnit(const Datapath& datapath, std::int64_t terms, std::int64_t units, std::optional<UnitLatency> latency,
@@ -181,6 +190,8 @@ int ClockedUnit::taken(const UnitControl& control, const BatchOperands& operands
     a = take_words(item.row.a[t], a, units());
     b = take_words(item.row.b[t], b, units());
   }
+  take_scales(item.row.a_scales, operands.a_scales, model().a_blocks(), operands.terms, units());
+  take_scales(item.row.b_scales, operands.b_scales, model().b_blocks(), operands.terms, units());
   item.has_accumulator = operands.accumulator != nullptr;
   if (item.has_accumulator) take_words(item.accumulator, operands.accumulator, units());
   return number;
@@ -276,7 +287,21 @@ bool ClockedUnit::clock(const UnitInputs& inputs) {
   const std::vector<std::uint32_t> b = packed(inputs.b, model().b_format());
   std::vector<std::uint32_t> c;
   if (inputs.accumulator) c = packed({*inputs.accumulator}, model().in_format());
-  return clock(inputs, BatchOperands{a.data(), b.data(), inputs.a.size(), inputs.accumulator ? c.data() : nullptr});
+  const auto scales = [&](const std::vector<Code>& given, const std::optional<formats::BlockFormat>& format) {
+    if (!format || given.empty()) return std::vector<std::uint32_t>{};
+    std::vector<Code> all = given;
+    const std::size_t blocks = (inputs.a.size() + static_cast<std::size_t>(format->block) - 1) / static_cast<std::size_t>(format->block);
+    all.resize(blocks, encode(formats::NarrowExact{.exponent = 0, .significand = 1}, format->scale));
+    return packed(all, format->scale);
+  };
+  const std::vector<std::uint32_t> a_scales = scales(inputs.a_scales, model().a_blocks());
+  const std::vector<std::uint32_t> b_scales = scales(inputs.b_scales, model().b_blocks());
+  return clock(inputs, BatchOperands{.a = a.data(),
+                                     .b = b.data(),
+                                     .terms = inputs.a.size(),
+                                     .accumulator = inputs.accumulator ? c.data() : nullptr,
+                                     .a_scales = a_scales.empty() ? nullptr : a_scales.data(),
+                                     .b_scales = b_scales.empty() ? nullptr : b_scales.data()});
 }
 
 /// Where the partial sums stand is the loop's; what they are is kept here by number.

@@ -23,7 +23,8 @@ struct UnitControl {
 /// The inputs of one unit.
 struct UnitInputs : UnitControl {
   std::vector<formats::Code> a, b;
-  std::optional<formats::Code> accumulator = {};  ///< given from outside; unset: the unit's own
+  std::vector<formats::Code> a_scales = {}, b_scales = {};  ///< of a block format's blocks; missing ones are 1
+  std::optional<formats::Code> accumulator = {};            ///< given from outside; unset: the unit's own
 };
 
 /// Operands of all units: of each term, of each 32 bits of its codes (low first), a word a unit.
@@ -31,7 +32,8 @@ struct BatchOperands {
   const std::uint32_t* a = nullptr;
   const std::uint32_t* b = nullptr;
   std::size_t terms = 1;
-  const std::uint32_t* accumulator = nullptr;  ///< given from outside; null: the units' own
+  const std::uint32_t* accumulator = nullptr;                    ///< given from outside; null: the units' own
+  const std::uint32_t *a_scales = nullptr, *b_scales = nullptr;  ///< of each block of a block format, a word a unit; null: 1
 };
 
 /// What can be seen of the units in a cycle, values of unit 0.

@@ -274,6 +274,29 @@ def _(folder):
     equal([acc for _, acc in results(rows)], [bits(8), bits(11)])
 
 
+@case("operands in block formats have their scales beside them, 1 where there is no column, and issues take their own blocks")
+def _(folder):
+    head = [",".join("%s%d" % (o, i) for o in "ab" for i in range(64)) + ",seq"]
+    ones = ",".join(["38"] * 128)  # 1 in E4M3
+    unit = ("--acc", "blackwell_mxfp8") + tuple(timing(multiplier=1, adder=2))
+    # 64 products in two issues: 32, then 64; E8M0 7f is 1, 80 is 2, 7e is 1/2: 32 * 2 * 1/2 = 32, then 32 + 32 * 1 * 2 = 96.
+    plain = wave(folder, head + [ones + ",0"], *unit)
+    equal(results(plain), [(3, bits(32)), (5, bits(64))])
+    equal({(r["a_scale"], r["b_scale"]) for r in plain if r["in_valid"] == "1"}, {("7f", "7f")})
+    scaled = [head[0] + ",a_scale0,a_scale1,b_scale0,b_scale1", ones + ",0,80,7f,7e,80"]
+    equal(results(wave(folder, scaled, *unit)), [(3, bits(32)), (5, bits(96))])
+    path = os.path.join(folder, "out.csv")
+    expect("6 of 6 cycles match" in done(accsim("check", *unit, "--cycles", path)).out)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    expect(",7f,80," in text, text)
+    wrong = write(folder, text.replace(",7f,80,", ",7f,7f,").splitlines(), "wrong.csv")
+    found = accsim("check", *unit, "--cycles", wrong)
+    expect(found.status == 1 and "stage reduction_0 stage_1" in found.out, found)
+    refused = accsim("wave", *FP32, "--vectors", write(folder, ["a,b,a_scale", "3f800000,3f800000,7f"]), "--output", path)
+    expect(refused.status == 3 and "a_scale" in refused.err and "no block format" in refused.err, refused)
+
+
 @case("steps that do not rise, or a sequence that comes again, are refused")
 def _(folder):
     for lines in (["a,b,seq,step", "0,0,1,0", "0,0,1,2", "0,0,1,1"], ["a,b,seq", "0,0,1", "0,0,2", "0,0,1"]):
