@@ -37,7 +37,7 @@ std::vector<double> operands(Generator& g, std::int64_t count, const formats::Fo
 
 formats::Format parsed(Generator& g, std::initializer_list<const char*> names) { return formats::parse_format(one_of(g, names)); }
 
-Case random_case(Generator& g) {
+Case random_fused_sum(Generator& g) {
   Case c;
   sim::Datapath& d = c.datapath;
   d.name = "random";
@@ -80,4 +80,6 @@ Case random_case(Generator& g) {
 
 }  // namespace
 
-TEST_CASE("fused-sum kernels give the interpreter's bits and counts on random matrix units") { agree(random_case, "fused_sum_", 400, 0.5); }
+TEST_CASE("fused-sum kernels give the interpreter's bits and counts on random matrix units") {
+  agree(random_fused_sum, "fused_sum_", 400, 0.5);
+}

@@ -59,7 +59,7 @@ std::vector<double> operands(Generator& g, std::int64_t lines, std::int64_t k, i
   return values;
 }
 
-Case random_case(Generator& g) {
+Case random_integer_sum(Generator& g) {
   Case c;
   const bool simple = between(g, 0, 1) != 0;
   const int bits_a = static_cast<int>(one_of<std::int64_t>(g, {8, 9, 4, between(g, 2, 16), between(g, 16, 31)}));
@@ -105,5 +105,5 @@ Case random_case(Generator& g) {
 }  // namespace
 
 TEST_CASE("integer kernels give the interpreter's bits and counts on random fixed-point datapaths") {
-  agree(random_case, "integer_", 400, 0.5);
+  agree(random_integer_sum, "integer_", 400, 0.5);
 }

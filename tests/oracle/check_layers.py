@@ -24,9 +24,10 @@ import numpy
 
 import make_small_trace
 from builtin_datapaths import BUILTINS, facts
-from datapath import Datapath, Randoms, Unsupported, code_of, evaluate, exact_sum, operands
+from datapath import Datapath, Randoms, Unsupported, code_of, evaluate, exact_sum
 from error_statistics import error_statistics
 from formats import is_special
+from operands import operands
 from trace import Tensor, layers, lower, multiply, to_float
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -17,34 +17,34 @@ using namespace accsim::formats;
 
 namespace {
 
-const char* const names[] = {"int8",
-                             "uint8",
-                             "int4",
-                             "s8.4",
-                             "u12.20",
-                             "int18",
-                             "s51.30",
-                             "int2",
-                             "e4m3",
-                             "e5m2",
-                             "e4m3fnuz",
-                             "e3m2",
-                             "e2m1",
-                             "fp16",
-                             "bf16",
-                             "tf32",
-                             "fp32",
-                             "lba_fp12",
-                             "sr_fp12",
-                             "dlfloat16",
-                             "e8m12",
-                             "e5m2:bias=8",
-                             "e6m5:subnormals=off",
-                             "binary8p3se",
-                             "binary8p4ue",
-                             "binary8p3sf",
-                             "e4m3:specials=none",
-                             "e9m30"};
+const char* const rounded_formats[] = {"int8",
+                                       "uint8",
+                                       "int4",
+                                       "s8.4",
+                                       "u12.20",
+                                       "int18",
+                                       "s51.30",
+                                       "int2",
+                                       "e4m3",
+                                       "e5m2",
+                                       "e4m3fnuz",
+                                       "e3m2",
+                                       "e2m1",
+                                       "fp16",
+                                       "bf16",
+                                       "tf32",
+                                       "fp32",
+                                       "lba_fp12",
+                                       "sr_fp12",
+                                       "dlfloat16",
+                                       "e8m12",
+                                       "e5m2:bias=8",
+                                       "e6m5:subnormals=off",
+                                       "binary8p3se",
+                                       "binary8p4ue",
+                                       "binary8p3sf",
+                                       "e4m3:specials=none",
+                                       "e9m30"};
 
 /// Patterns of binary64 from everywhere, and numbers at, halfway between and beside the values that the format has.
 std::vector<double> numbers(const Format& format, unsigned seed, int count) {
@@ -97,7 +97,7 @@ bool is_possible(const RoundingSpec& spec, const Format& format) {
 TEST_CASE("many numbers round as Rounder rounds each, in every mode, to floats and fixed point") {
   std::size_t compared = 0;
   std::size_t combinations = 0;
-  for (const char* name : names) {
+  for (const char* name : rounded_formats) {
     const Format format = parse_format(name);
     const std::vector<double> values = numbers(format, 5, 300);
     for (const Rounding mode : {Rounding::rne, Rounding::rna, Rounding::rz, Rounding::ru, Rounding::rd, Rounding::ro}) {

@@ -8,6 +8,7 @@
 #include "sim/datapath_toml.h"
 #include "sim/lowering.h"
 #include "sim/quantize.h"
+#include "tensor_fixture.h"
 
 using namespace accsim;
 using namespace accsim::sim;
@@ -17,14 +18,7 @@ namespace {
 using Row = std::vector<double>;
 constexpr std::int64_t hole = Lowering::hole;
 
-Tensor tensor(Row values) {
-  Tensor t;
-  t.shape = {static_cast<std::int64_t>(values.size())};
-  t.values = Values(Values::Storage(std::move(values)));
-  return t;
-}
-
-Datapath datapath(const std::string& operands, const std::string& level = "kind = \"sequential\"\nformat = \"fp32\"\n") {
+Datapath datapath_of(const std::string& operands, const std::string& level = "kind = \"sequential\"\nformat = \"fp32\"\n") {
   return parse_datapath("[operands]\n" + operands + "\n[[reduction]]\n" + level, "test");
 }
 
@@ -32,7 +26,7 @@ struct Quantized {
   Row seen, elements, scales;
 };
 Quantized quantized(const Tensor& t, const std::string& operand, const std::vector<std::int64_t>& row, std::uint64_t seed = 0) {
-  const Datapath d = datapath(operand);
+  const Datapath d = datapath_of(operand);
   const BlockOperand blocks(t, d.a, seed, {.output = 77, .layer = 3, .pass = 1, .site = 14});
   Quantized q;
   blocks.quantize_row(row, q.seen, q.elements, q.scales);
@@ -55,7 +49,7 @@ TEST_CASE("blocks follow the row, holes are zeros, and the last block is short")
 TEST_CASE("what a block loses is counted: to zero, subnormal before the scale, clipped, NaN; holes are no values") {
   const auto counted = [](Row values, const std::string& operand, const std::vector<std::int64_t>& row) {
     const Tensor t = tensor(std::move(values));
-    const Datapath d = datapath(operand);
+    const Datapath d = datapath_of(operand);
     QuantizationCounts counts;
     BlockOperand(t, d.a, 0, {.output = 0, .layer = 0, .pass = 1, .site = 14}).count_row(row, counts);
     return counts;
@@ -99,7 +93,7 @@ TEST_CASE("an element counts in every row of the pass that takes it, whatever th
   Row values(400, 0.25);  // beside 4, X = 1: a tie that goes to zero
   values[0] = 4;
   const Tensor t = tensor(values);
-  const Datapath d = datapath("a = \"mxfp4:block=401\"");
+  const Datapath d = datapath_of("a = \"mxfp4:block=401\"");
   const BlockOperand blocks(t, d.a, 0, {.output = 0, .layer = 0, .pass = 1, .site = 14});
   const QuantizationCounts in_a = count_blocks(blocks, lowering, OperandSide::a, 1);
   CHECK(in_a == QuantizationCounts{.values = 20000, .nonzero = 20000, .zeroed = 50 * 399, .subnormal = 0, .clipped = 0, .nonfinite = 0});
@@ -137,7 +131,7 @@ TEST_CASE("random bits belong to the element of the dataset, wherever it stands 
 
 TEST_CASE("nvfp4's scale of the tensor multiplies results") {
   const Tensor t = tensor({2688 * 4, 1});
-  const Datapath d = datapath("a = \"nvfp4\"");
+  const Datapath d = datapath_of("a = \"nvfp4\"");
   const BlockOperand blocks(t, d.a, 0, {});
   CHECK(blocks.tensor_scale() == 4);  // S_enc = 2688 / 10752
   Quantized q;
@@ -153,7 +147,7 @@ TEST_CASE("facts of a block operand hold for every block of the tensor") {
     Row values;
     for (int i = 0; i < 64; ++i) values.push_back(std::ldexp(1.0 + (i * 37 % 64) / 64.0, i % 9 - 3) * (i % 3 == 0 ? -1 : 1));
     const Tensor t = tensor(values);
-    const Datapath d = datapath("a = \"" + std::string(format) + "\"");
+    const Datapath d = datapath_of("a = \"" + std::string(format) + "\"");
     const BlockOperand blocks(t, d.a, 0, {});
     const OperandFacts facts = blocks.facts();
     for (const int size : {1, 7, 64}) {
@@ -178,7 +172,7 @@ TEST_CASE("facts of a block operand hold for every block of the tensor") {
 TEST_CASE("a fused sum aligns by the exponents of elements and scales") {
   // 0.5 is a subnormal of e2m1 and has the exponent 0 of its smallest normal: 0.5 * 4 counts 2, where the value alone would count 1.
   // Kept are multiples of 2^(2 - 2): 2 + (0.5 cut to 0) = 2; by the value alone 2^(1 - 2) would keep the half.
-  const Datapath d = datapath("", "kind = \"fused_sum\"\nterms = 2\nfraction_bits = 2\nformat = \"fp32\"\n");
+  const Datapath d = datapath_of("", "kind = \"fused_sum\"\nterms = 2\nfraction_bits = 2\nformat = \"fp32\"\n");
   const Row seen{2, 0.5};
   const Row elements{0.5, 1};
   const Row scales{4, 0.5};
@@ -208,7 +202,7 @@ TEST_CASE("a fused sum aligns by the exponents of elements and scales") {
 TEST_CASE("a datapath with block operands reads back what it prints") {
   for (const char* operands : {"a = \"MXFP4:Scale=RCeil\"\nb = \"nvfp4\"\nb_rounding = \"sr:bits=8\"", "a = \"mxint8\"",
                                "a = \"mxfp8_e5m2:block=16\"\na_overflow = \"ieee\"\na_rounding = \"rz\""}) {
-    const Datapath d = datapath(operands);
+    const Datapath d = datapath_of(operands);
     const std::string text = to_toml(d);
     const Datapath again = parse_datapath(text, "printed");
     CHECK(again.a.block == d.a.block);
@@ -224,6 +218,6 @@ TEST_CASE("what a block operand cannot be is refused") {
                                "a = \"mxfp4\"\na_rounding = \"sr:bits=4,rng=lfsr:width=8,mask=0x1d,share=array\"",
                                "a = \"mxint8\"\na_overflow = \"ieee\"", "a = \"mxfp4\"\na_rounding = \"sr:bits=4,kind=eager\""}) {
     CAPTURE(operands);
-    CHECK_THROWS_AS(datapath(operands), InputError);
+    CHECK_THROWS_AS(datapath_of(operands), InputError);
   }
 }

@@ -10,7 +10,7 @@ namespace {
 
 using namespace accsim;
 
-sim::Datapath datapath(const std::string& acc, std::vector<std::string> set) {
+sim::Datapath int8_datapath(const std::string& acc, std::vector<std::string> set) {
   sim::DatapathOverrides overrides;
   overrides.in_a = overrides.in_b = "int8";
   overrides.set = std::move(set);
@@ -63,7 +63,7 @@ TEST_CASE("the clocked unit's cycles are those of the formula, and its sum is ri
   }
   for (const std::vector<std::string>& timing : timings) {
     for (const std::int64_t n : {1, 2, 3, 8, 13, 40}) {
-      const sim::Datapath d = datapath("int32", timing);
+      const sim::Datapath d = int8_datapath("int32", timing);
       CAPTURE(sim::to_toml(d));
       CAPTURE(n);
       CHECK(clocked_cycles(d, n) == sim::unit_cycles(d, n));
@@ -75,7 +75,7 @@ TEST_CASE("after a reset the unit is as new, whatever it held") {
   for (const bool interleaved : {false, true}) {
     std::vector<std::string> set = {"timing.multiplier=1", "timing.adder=3"};
     if (interleaved) set.insert(set.end(), {"reduction.0.kind=interleaved", "reduction.0.ways=3"});
-    sim::ClockedUnit unit(datapath("int32", set), 1);
+    sim::ClockedUnit unit(int8_datapath("int32", set), 1);
     for (std::uint64_t i = 0; i < 5; ++i) unit.clock(issue(i + 1, i == 0, i == 4));
     CHECK_FALSE(unit.is_empty());
     sim::UnitInputs reset = issue(9, true, true);
@@ -91,7 +91,7 @@ TEST_CASE("after a reset the unit is as new, whatever it held") {
 }
 
 TEST_CASE("a unit whose result is not taken stands still and takes nothing") {
-  sim::ClockedUnit unit(datapath("int32", {}), 1);
+  sim::ClockedUnit unit(int8_datapath("int32", {}), 1);
   unit.clock(issue(1, true, false));
   sim::UnitInputs second = issue(2, false, true);
   second.ready = false;
@@ -111,7 +111,7 @@ TEST_CASE("elastic registers move on into empty ones while a result waits, other
   for (const bool elastic : {false, true}) {
     std::vector<std::string> set = {"timing.input=1", "timing.multiplier=1"};
     if (elastic) set.push_back("timing.elastic=true");
-    sim::ClockedUnit unit(datapath("int32", set), 1);  // three registers
+    sim::ClockedUnit unit(int8_datapath("int32", set), 1);  // three registers
     unit.clock(issue(1, true, false));
     unit.clock({});  // a gap
     sim::UnitInputs second = issue(2, false, true);
@@ -134,12 +134,12 @@ TEST_CASE("elastic registers move on into empty ones while a result waits, other
     unit.clock(waits);
     CHECK(unit.is_empty());
   }
-  CHECK_THROWS_AS(datapath("int32", {"timing.adder=2", "timing.elastic=true"}), InputError);
-  CHECK_NOTHROW(datapath("int32", {"timing.adder=2", "timing.elastic=true", "timing.feedback=single_cycle"}));
+  CHECK_THROWS_AS(int8_datapath("int32", {"timing.adder=2", "timing.elastic=true"}), InputError);
+  CHECK_NOTHROW(int8_datapath("int32", {"timing.adder=2", "timing.elastic=true", "timing.feedback=single_cycle"}));
 }
 
 TEST_CASE("rows that are several issues are refused") {
-  CHECK_THROWS_AS(sim::ClockedUnit(datapath("int32", {}), 2), InputError);
+  CHECK_THROWS_AS(sim::ClockedUnit(int8_datapath("int32", {}), 2), InputError);
   CHECK_NOTHROW(sim::ClockedUnit(sim::find_datapath("ampere_fp16_fp32"), 8));
   CHECK_THROWS_AS(sim::ClockedUnit(sim::find_datapath("ampere_fp16_fp32"), 9), InputError);
   CHECK_NOTHROW(sim::ClockedUnit(sim::find_datapath("cdna1_bf16_fp32_pairwise"), 2));

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "sim/exact_sum.h"
+#include "tensor_fixture.h"
 
 using accsim::formats::Exact;
 using accsim::formats::Wide;
@@ -15,7 +16,6 @@ using accsim::sim::Moments;
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double largest = std::numeric_limits<double>::max();          // (2^53 - 1) 2^971
 constexpr double smallest = std::numeric_limits<double>::denorm_min();  // 2^-1074
 

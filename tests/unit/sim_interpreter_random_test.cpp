@@ -103,7 +103,7 @@ class Plain final : public Lowering {
   [[nodiscard]] std::int64_t output_element(std::int64_t, std::int64_t row, std::int64_t column) const override { return row * n + column; }
 };
 
-Tensor tensor(std::vector<std::int64_t> shape, std::vector<double> values) {
+Tensor shaped_tensor(std::vector<std::int64_t> shape, std::vector<double> values) {
   Tensor t;
   t.shape = std::move(shape);
   t.values = Values(Values::Storage(std::move(values)));
@@ -113,8 +113,8 @@ Tensor tensor(std::vector<std::int64_t> shape, std::vector<double> values) {
 LayerResult simulated(const Datapath& datapath, std::int64_t m, std::int64_t n, std::vector<double> a, std::vector<double> b,
                       int threads = 1, const Tensor* bias = nullptr) {
   const auto k = static_cast<std::int64_t>(a.size()) / m;
-  const Tensor ta = tensor({m, k}, std::move(a));
-  const Tensor tb = tensor({n, k}, std::move(b));
+  const Tensor ta = shaped_tensor({m, k}, std::move(a));
+  const Tensor tb = shaped_tensor({n, k}, std::move(b));
   const Plain lowering(m, n, k);
   const LayerProblem problem{.a = &ta, .b = &tb, .bias = bias, .lowering = &lowering, .layer = 0, .pass = Pass::fprop};
   return simulate(datapath, problem,
@@ -170,19 +170,19 @@ TEST_CASE("an overflowed sum within half a spacing of the largest finite is outs
 
 TEST_CASE("C enters before the first sum, or is added once at the end") {
   // fp16, C = 2048: first, it swallows both ones; last, 2048 + (1 + 1) = 2050.
-  const Tensor bias = tensor({1}, {2048});
+  const Tensor bias = shaped_tensor({1}, {2048});
   CHECK(simulated(one_level("fp16"), 1, 1, {1, 1}, {1, 1}, 1, &bias).output == std::vector<double>{2048});
   CHECK(simulated(one_level("fp16", "[accumulator]\ninitial = \"last\"\n"), 1, 1, {1, 1}, {1, 1}, 1, &bias).output ==
         std::vector<double>{2050});
   CHECK(simulated(one_level("fp16"), 1, 1, {1, 1}, {1, 1}, 1, &bias).reference == std::vector<double>{2050});
   // It is rounded to the accumulator's format on entry: 2049 is a tie of fp16, to even 2048.
-  const Tensor odd = tensor({1}, {2049});
+  const Tensor odd = shaped_tensor({1}, {2049});
   CHECK(simulated(one_level("fp16"), 1, 1, {2}, {1}, 1, &odd).output == std::vector<double>{2050});
 }
 
 TEST_CASE("C draws at site 12") {
   const Datapath datapath = one_level("int16", "[accumulator]\nrounding = \"sr:bits=8\"\n");
-  const Tensor bias = tensor({4}, {0.5, 0.5, 0.5, 0.5});
+  const Tensor bias = shaped_tensor({4}, {0.5, 0.5, 0.5, 0.5});
   std::vector<double> wanted;
   for (std::uint64_t o = 0; o < 8; ++o) wanted.push_back(halves_up(0, 1, o, 0, 0, 12));
   CHECK(simulated(datapath, 2, 4, {0, 0}, {0, 0, 0, 0}, 1, &bias).output == wanted);

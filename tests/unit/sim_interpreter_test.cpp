@@ -7,14 +7,12 @@
 #include <vector>
 
 #include "interpreter_fixture.h"
+#include "tensor_fixture.h"
 
 using namespace accsim::sim;
 using accsim::formats::NarrowExact;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 bool is_plus_zero(double x) { return x == 0 && !std::signbit(x); }
 bool is_minus_zero(double x) { return x == 0 && std::signbit(x); }

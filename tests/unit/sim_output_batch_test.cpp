@@ -18,7 +18,7 @@ bool same(const ErrorSums& x, const ErrorSums& y) {
 }
 
 /// The same outputs as lanes give those of a row.
-class Row {
+class OneRow {
  public:
   void add(const RoundedOutput& output) {
     const double of_output[] = {output.error,  output.reference,          output.comparable_y,
@@ -56,7 +56,7 @@ TEST_CASE("batches give the statistics of adding every output, whatever the expo
         ErrorSums each(signal_is_reference);
         ErrorSums together(signal_is_reference);
         OutputBatch batch(signal_is_reference);
-        Row row;
+        OneRow row;
         for (int i = 0; i < count; ++i) {
           RoundedOutput output{.y = number(spread), .comparable_y = 0, .reference = number(spread), .signal = number(spread)};
           output.comparable_y = output.y;

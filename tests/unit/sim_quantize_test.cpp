@@ -11,21 +11,12 @@
 #include "formats/round.h"
 #include "formats/rounding.h"
 #include "sim/quantize.h"
+#include "tensor_fixture.h"
 
 using namespace accsim::sim;
 using accsim::formats::parse_format;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-Tensor tensor(std::vector<double> values) {
-  Tensor t;
-  t.shape = {static_cast<std::int64_t>(values.size())};
-  t.values = Values(Values::Storage(std::move(values)));
-  return t;
-}
 
 Operand operand(const char* format, ScaleRule scale, double number = 1.0) {
   Operand o;

@@ -11,19 +11,11 @@
 #include "sim/error_sums.h"
 #include "sim/recipe_quantize.h"
 #include "sim/recipe_toml.h"
+#include "tensor_fixture.h"
 
 using namespace accsim::sim;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
-
-Tensor tensor(std::vector<double> values) {
-  Tensor t;
-  t.shape = {static_cast<std::int64_t>(values.size())};
-  t.values = Values(Values::Storage(std::move(values)));
-  return t;
-}
 
 RoleQuantizer quantizer(const std::string& keys) {
   const Recipe r = parse_recipe("[tensors.grad_output]\n" + keys + "\n[passes]\ndgrad = \"fp32\"\n", "test");

@@ -28,7 +28,7 @@ Datapath interleaved(std::int64_t ways, const std::string& combine) {
   return datapath("fp32", {"reduction.0.kind=interleaved", "reduction.0.ways=" + w, "reduction.0.combine=" + combine, "timing.adder=" + w});
 }
 
-std::int64_t ceil_log2(std::int64_t x) { return x <= 1 ? 0 : std::bit_width(static_cast<std::uint64_t>(x - 1)); }
+std::int64_t stages_of(std::int64_t x) { return x <= 1 ? 0 : std::bit_width(static_cast<std::uint64_t>(x - 1)); }
 
 /// online.md 6.2, checked there for L = 1..64.
 std::int64_t overhead(std::int64_t ways) {
@@ -77,7 +77,7 @@ TEST_CASE("P multipliers, a tree and an accumulator take L_m + L_a ceil(log2 P) 
         const Datapath d = datapath("cdna1_bf16_fp32_pairwise", {"reduction.0.terms=" + std::to_string(p), "timing.multiplier=3",
                                                                  "timing.adder=[4, " + std::to_string(loop) + "]"});
         // The stalled accumulator makes sums wait: II = L_loop; products come one issue a cycle.
-        CHECK(sim::unit_cycles(d, n) == 3 + 4 * ceil_log2(p) + ((n + p - 1) / p - 1) * loop + loop);
+        CHECK(sim::unit_cycles(d, n) == 3 + 4 * stages_of(p) + ((n + p - 1) / p - 1) * loop + loop);
         CHECK(sim::stepped_unit_cycles(sim::schedule_of(d, n)) == sim::unit_cycles(d, n));
       }
     }

@@ -29,11 +29,6 @@ std::string code_message(T value, const char* format) {
   });
 }
 
-const std::string input = "layer \"fc\": dataset \"input\": ";
-const std::string weight = "layer \"fc\": dataset \"weight\": ";
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 }  // namespace
 
 TEST_CASE("stored types that are no numbers of the contract are refused by name") {

@@ -41,11 +41,6 @@ void replace(TestFile& file, const char* name, const Shape& shape) {
   file.dataset(name, shape, ramp(shape));
 }
 
-const std::string input = "layer \"fc\": dataset \"input\": ";
-const std::string weight = "layer \"fc\": dataset \"weight\": ";
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 }  // namespace
 
 TEST_CASE("a path that is missing, a directory, a pipe, empty or not HDF5 is refused by name") {

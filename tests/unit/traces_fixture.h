@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -232,5 +233,11 @@ inline std::string linear_with(const std::function<void(TestFile&)>& spoil, sim:
       },
       pass);
 }
+
+/// How messages about linear_with's datasets start.
+inline const std::string input = "layer \"fc\": dataset \"input\": ";
+inline const std::string weight = "layer \"fc\": dataset \"weight\": ";
+constexpr double inf = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace accsim::test
