@@ -57,6 +57,10 @@ int accsim_reset(void* unit);
  * of "units" how many are in step. */
 int accsim_bits(void* unit, const char* what);
 
+/* Scales of operands in block formats for every issue until the next call, packed codes, one a block from the first product on; missing
+ * ones are 1, as all are after accsim_create and accsim_reset. accsim_total and accsim_clock_batch take no such operands. 0 or negative. */
+int accsim_scales(void* unit, int a_blocks, const uint32_t* a, int b_blocks, const uint32_t* b);
+
 /* One row, untimed: acc_out = acc_in + a * b as the datapath has it. Returns flags. */
 int accsim_mac(void* unit, uint64_t a, uint64_t b, uint64_t acc_in, uint64_t* acc_out);
 /* The same, fed back, with an accumulator and generators of its own, apart from the clocked unit's: the accumulator is zero with `first`,

@@ -12,6 +12,8 @@ package accsim_dpi_pkg;
   import "DPI-C" function string accsim_last_error(input chandle unit);
   import "DPI-C" function int accsim_reset(input chandle unit);
   import "DPI-C" function int accsim_bits(input chandle unit, input string what);
+  import "DPI-C" function int accsim_scales(input chandle unit, input int a_blocks, input bit [ACCSIM_DPI_BITS-1:0] a, input int b_blocks,
+                                            input bit [ACCSIM_DPI_BITS-1:0] b);
   import "DPI-C" function int accsim_mac(input chandle unit, input longint unsigned a, input longint unsigned b,
                                          input longint unsigned acc_in, output longint unsigned acc_out);
   import "DPI-C" function int accsim_step(input chandle unit, input int first, input longint unsigned a, input longint unsigned b,

@@ -60,6 +60,7 @@ void BenchUnit::reset() {
   steps_ = 0;
   terms_a_.clear();
   terms_b_.clear();
+  set_scales({}, {});
   model_.reset_generators();
   clocked_.reset();
   array_.reset();
@@ -68,6 +69,11 @@ void BenchUnit::reset() {
   mismatches_.clear();
   mismatch_count_ = 0;
   error.clear();
+}
+
+void BenchUnit::set_scales(std::vector<Code> a, std::vector<Code> b) {
+  a_scales_ = std::move(a);
+  b_scales_ = std::move(b);
 }
 
 void BenchUnit::keep_terms(bool first, std::span<const Code> a, std::span<const Code> b) {
@@ -85,7 +91,8 @@ IssueResult BenchUnit::step(bool first, const std::vector<Code>& a, const std::v
   keep_terms(first, a, b);
   Code& sum = partial_[next_];
   const Code before = model_.has_accumulator() ? sum : 0;
-  const IssueResult result = model_.run({.a = a, .b = b, .accumulator = before, .subtract = false, .row = steps_++});
+  const IssueResult result =
+      model_.run({.a = a, .b = b, .a_scales = a_scales_, .b_scales = b_scales_, .accumulator = before, .subtract = false, .row = steps_++});
   sum = model_.has_accumulator() ? model_.fed_back(result.accumulator) : 0;
   next_ = (next_ + 1) % partial_.size();
   return result;
@@ -94,6 +101,7 @@ IssueResult BenchUnit::step(bool first, const std::vector<Code>& a, const std::v
 Code BenchUnit::total() const {
   if (terms_a_.size() > most_terms)
     throw InputError("total", "more than " + std::to_string(most_terms) + " terms since the last `first`", "fewer");
+  if (model_.has_blocks()) throw InputError("total", "operands in block formats", "accsim_row, accsim_clock_control");
   std::vector<formats::Exact> a;
   std::vector<formats::Exact> b;
   for (const Code code : terms_a_) a.push_back(widened(decode(code, model_.a_format())));
@@ -125,12 +133,22 @@ ClockedUnit& BenchUnit::clocked(std::int64_t terms) {
 void BenchUnit::clock(const UnitInputs& inputs) {
   ClockedUnit& unit = clocked(std::max<std::int64_t>(1, static_cast<std::int64_t>(inputs.a.size())));
   if (options_.units != 1) throw InputError("units", std::to_string(options_.units) + " in step", "accsim_clock_batch for more than one");
-  const bool taken = unit.clock(inputs);
+  UnitInputs with_scales = inputs;
+  with_scales.a_scales = a_scales_;
+  with_scales.b_scales = b_scales_;
+  const bool taken = unit.clock(with_scales);
   edges_ = unit.edges();
   if (taken) keep_terms(inputs.first, inputs.a, inputs.b);
 }
 
 void BenchUnit::clock(const UnitControl& control, Code a, Code b) {
+  if (model_.has_blocks()) {
+    UnitInputs inputs;
+    static_cast<UnitControl&>(inputs) = control;
+    inputs.a = {a};
+    inputs.b = {b};
+    return clock(inputs);
+  }
   ClockedUnit& unit = clocked(1);
   if (options_.units != 1) throw InputError("units", std::to_string(options_.units) + " in step", "accsim_clock_batch for more than one");
   const auto words = [](Code code) {
@@ -145,6 +163,7 @@ void BenchUnit::clock(const UnitControl& control, Code a, Code b) {
 }
 
 void BenchUnit::clock(const UnitControl& control, const BatchOperands& operands) {
+  if (model_.has_blocks()) throw InputError("units in step", "operands in block formats", "accsim_clock_control, one unit");
   ClockedUnit& unit = clocked(static_cast<std::int64_t>(operands.terms));
   (void)unit.clock(control, operands);
   edges_ = unit.edges();
@@ -238,6 +257,10 @@ std::string BenchUnit::operands_of(const UnitItem& item, std::int64_t unit) cons
     text += (i == 0 ? "a " : ", a ") + decoded_text(item.row.a[i].at(unit), model_.a_format()) + ", b " +
             decoded_text(item.row.b[i].at(unit), model_.b_format());
   }
+  for (std::size_t i = 0; i < item.row.a_scales.size(); ++i)
+    text += ", a_scale" + std::to_string(i) + " " + decoded_text(item.row.a_scales[i].at(unit), model_.a_blocks()->scale);
+  for (std::size_t i = 0; i < item.row.b_scales.size(); ++i)
+    text += ", b_scale" + std::to_string(i) + " " + decoded_text(item.row.b_scales[i].at(unit), model_.b_blocks()->scale);
   if (model_.has_accumulator()) text += ", accumulator " + decoded_text(item.from_zero ? 0 : item.accumulator.at(unit), model_.in_format());
   return text + ", taken in cycle " + std::to_string(item.taken);
 }

@@ -35,7 +35,12 @@ class BenchUnit {
 
   /// The result of one issue, its accumulator fed back (of an interleaved level that of `ways` issues before); zero with `first`.
   IssueResult step(bool first, const std::vector<formats::Code>& a, const std::vector<formats::Code>& b);
-  /// The whole datapath over the terms since the last `first` of step() or clock(), those of unit 0. InputError beyond 65536 of them.
+  /// Scales of block formats, for every issue from now on; missing ones are 1.
+  void set_scales(std::vector<formats::Code> a, std::vector<formats::Code> b);
+  [[nodiscard]] const std::vector<formats::Code>& a_scales() const { return a_scales_; }
+  [[nodiscard]] const std::vector<formats::Code>& b_scales() const { return b_scales_; }
+  /// The whole datapath over the terms since the last `first` of step() or clock(), those of unit 0. InputError beyond 65536 of them, or in
+  /// block formats.
   [[nodiscard]] formats::Code total() const;
 
   /// One rising edge.
@@ -84,6 +89,7 @@ class BenchUnit {
   std::size_t next_ = 0;
   std::uint64_t steps_ = 0;
   std::vector<formats::Code> terms_a_, terms_b_;
+  std::vector<formats::Code> a_scales_, b_scales_;
   std::unique_ptr<ClockedUnit> clocked_;
   std::unique_ptr<ClockedArray> array_;
   std::unique_ptr<BenchOnline> online_;

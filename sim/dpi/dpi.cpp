@@ -10,6 +10,7 @@
 #include "sim/datapath_toml.h"
 #include "sim/dpi/accsim_dpi.h"
 #include "sim/dpi/bench_unit.h"
+#include "sim/dpi/packed_codes.h"
 
 namespace {
 
@@ -17,6 +18,9 @@ using accsim::InputError;
 using accsim::formats::Code;
 using accsim::formats::code_bits;
 using accsim::formats::Format;
+using accsim::sim::checked;
+using accsim::sim::unpacked;
+using accsim::sim::word;
 using Unit = accsim::sim::BenchUnit;
 
 constexpr int failed = -1;
@@ -99,32 +103,6 @@ std::unique_ptr<Unit> make_unit(const std::string& datapath, const std::string& 
     made.latency = accsim::sim::UnitLatency{.result = result, .product = product_latency.value_or(std::min(product_registers(d), result))};
   }
   return std::make_unique<Unit>(d, made);
-}
-
-Code checked(Code code, const Format& format, const char* what) {
-  if (code_bits(format) < 128 && (code >> code_bits(format)) != 0)
-    throw InputError(what, "a code of more than " + std::to_string(code_bits(format)) + " bits", "a code of " + format.name);
-  return code;
-}
-
-/// A code as one word.
-std::uint64_t word(Code code, const Format& format) {
-  if (code_bits(format) > 64) throw InputError("result", std::to_string(code_bits(format)) + " bits", "accsim_row for more than 64");
-  return static_cast<std::uint64_t>(code);
-}
-
-/// The codes of a packed vector, term 0 at bit 0.
-std::vector<Code> unpacked(const std::uint32_t* words, int terms, const Format& format, const char* what) {
-  if (words == nullptr) throw InputError(what, "a null pointer", "a packed vector");
-  const int bits = code_bits(format);
-  if (terms < 1 || terms > ACCSIM_DPI_BITS / bits)
-    throw InputError("terms", std::to_string(terms), "1 to " + std::to_string(ACCSIM_DPI_BITS / bits));
-  std::vector<Code> codes(static_cast<std::size_t>(terms));
-  for (int i = 0; i < terms * bits; ++i) {
-    const Code bit = (words[i / 32] >> (i % 32)) & 1U;
-    codes[static_cast<std::size_t>(i / bits)] |= bit << (i % bits);
-  }
-  return codes;
 }
 
 int bits(const Unit& unit, const std::string& what) {
@@ -219,6 +197,19 @@ int accsim_bits(void* handle, const char* what) {
   return guarded(handle, [&](Unit& unit) { return bits(unit, std::string(text_of(what, "what"))); });
 }
 
+int accsim_scales(void* handle, int a_blocks, const uint32_t* a, int b_blocks, const uint32_t* b) {
+  return guarded(handle, [&](Unit& unit) {
+    const auto scales = [](const std::optional<accsim::formats::BlockFormat>& format, int blocks, const std::uint32_t* words,
+                           const char* what) {
+      if (blocks == 0) return std::vector<Code>{};
+      if (!format) throw InputError(what, "scales of an operand without a block format", "0 blocks");
+      return unpacked(words, blocks, format->scale, what);
+    };
+    unit.set_scales(scales(unit.model().a_blocks(), a_blocks, a, "a"), scales(unit.model().b_blocks(), b_blocks, b, "b"));
+    return 0;
+  });
+}
+
 int accsim_mac(void* handle, uint64_t a, uint64_t b, uint64_t acc_in, uint64_t* acc_out) {
   return guarded(handle, [&](Unit& unit) {
     require(acc_out, "acc_out");
@@ -226,8 +217,13 @@ int accsim_mac(void* handle, uint64_t a, uint64_t b, uint64_t acc_in, uint64_t* 
     const Code x = checked(a, model.a_format(), "a");
     const Code y = checked(b, model.b_format(), "b");
     const Code c = checked(acc_in, model.in_format(), "acc_in");
-    const accsim::sim::IssueResult r =
-        model.run({.a = std::span(&x, 1), .b = std::span(&y, 1), .accumulator = c, .subtract = false, .row = 0});
+    const accsim::sim::IssueResult r = model.run({.a = std::span(&x, 1),
+                                                  .b = std::span(&y, 1),
+                                                  .a_scales = unit.a_scales(),
+                                                  .b_scales = unit.b_scales(),
+                                                  .accumulator = c,
+                                                  .subtract = false,
+                                                  .row = 0});
     *acc_out = word(r.accumulator, model.out_format());
     return static_cast<int>(r.flags);
   });
@@ -249,8 +245,13 @@ int accsim_row(void* handle, int terms, const uint32_t* a, const uint32_t* b, co
     accsim::sim::IssueModel& model = unit.model();
     const std::vector<Code> x = unpacked(a, terms, model.a_format(), "a");
     const std::vector<Code> y = unpacked(b, terms, model.b_format(), "b");
-    const accsim::sim::IssueResult r =
-        model.run({.a = x, .b = y, .accumulator = accumulator_of(acc_in, model), .subtract = false, .row = 0});
+    const accsim::sim::IssueResult r = model.run({.a = x,
+                                                  .b = y,
+                                                  .a_scales = unit.a_scales(),
+                                                  .b_scales = unit.b_scales(),
+                                                  .accumulator = accumulator_of(acc_in, model),
+                                                  .subtract = false,
+                                                  .row = 0});
     for (int i = 0; i < 4; ++i) acc_out[i] = static_cast<std::uint32_t>(r.accumulator >> (32 * i));
     return static_cast<int>(r.flags);
   });

@@ -27,6 +27,7 @@ lib.accsim_bits.argtypes = [unit, ctypes.c_char_p]
 lib.accsim_mac.argtypes = [unit, u64, u64, u64, ctypes.POINTER(u64)]
 lib.accsim_step.argtypes = [unit, ctypes.c_int, u64, u64, ctypes.POINTER(u64)]
 lib.accsim_row.argtypes = [unit, ctypes.c_int] + [ctypes.POINTER(u32)] * 4
+lib.accsim_scales.argtypes = [unit, ctypes.c_int, ctypes.POINTER(u32), ctypes.c_int, ctypes.POINTER(u32)]
 lib.accsim_total.argtypes = [unit, ctypes.POINTER(u64)]
 lib.accsim_clock.argtypes = [unit, ctypes.c_int, ctypes.c_int, ctypes.c_int, u64, u64]
 lib.accsim_peek.argtypes = [unit, ctypes.c_char_p, ctypes.POINTER(u64)]
@@ -110,6 +111,35 @@ def _(folder):
     lib.accsim_step(handle, 0, 7, 11, ctypes.byref(total))
     equal(lib.accsim_total(handle, ctypes.byref(total)), 0, message(handle))
     equal(total.value, 23)
+    lib.accsim_destroy(handle)
+
+
+@case("operands in block formats have the scales that were set, row by row and clocked")
+def _(folder):
+    handle = create("blackwell_mxfp8", "--latency 2")
+    out, value = (u32 * 4)(), u64()
+    ones = packed([0x38] * 32, 8)  # E4M3
+    equal(lib.accsim_row(handle, 32, ones, ones, (u32 * 4)(), out), 0)
+    equal(out[0], 0x42000000)  # 32
+    equal(lib.accsim_scales(handle, 1, packed([0x81], 8), 1, packed([0x7e], 8)), 0, message(handle))  # 4 and 1/2 in E8M0
+    equal(lib.accsim_row(handle, 32, ones, ones, (u32 * 4)(), out), 0)
+    equal(out[0], 0x42800000)  # 64
+    equal(lib.accsim_clock_control(handle, VALID | FIRST, 32, ones, ones, (u32 * 4)()), 0, message(handle))
+    equal(lib.accsim_scales(handle, 1, packed([0x80], 8), 0, None), 0)  # b's are 1 again
+    equal(lib.accsim_clock_control(handle, VALID, 32, ones, ones, (u32 * 4)()), 1)
+    equal(lib.accsim_peek(handle, b"acc", ctypes.byref(value)), 1)
+    equal(value.value, 0x42800000)
+    equal(lib.accsim_clock_control(handle, 0, 0, None, None, None), 1)
+    equal(lib.accsim_check(handle, b"acc", 0x42c00000), 0)  # 64 + 32 * 2 = 128
+    text = lib.accsim_error_text(handle, 0).decode()
+    expect("expected 43000000 (128), found 42c00000 (96)" in text and "a_scale0 80 (2)" in text, text)
+    for call in (lambda: lib.accsim_total(handle, ctypes.byref(value)), lambda: lib.accsim_clock_batch(handle, VALID, 32, ones, ones, None),
+                 lambda: lib.accsim_scales(handle, 1, None, 0, None)):
+        expect(call() < 0 and message(handle), message(handle))
+    lib.accsim_destroy(handle)
+    handle = create("fp16", "--in fp16")
+    expect(lib.accsim_scales(handle, 1, ones, 0, None) < 0 and "block format" in message(handle), message(handle))
+    equal(lib.accsim_scales(handle, 0, None, 0, None), 0)
     lib.accsim_destroy(handle)
 
 
