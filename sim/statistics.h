@@ -32,6 +32,12 @@ struct EventCounts {
   std::array<std::int64_t, event_count> counts{};
   std::int64_t& operator[](Event e) { return counts[static_cast<std::size_t>(e)]; }
   std::int64_t operator[](Event e) const { return counts[static_cast<std::size_t>(e)]; }
+  /// True where every rounding delivered the exact value.
+  [[nodiscard]] bool every_step_was_exact() const {
+    const EventCounts& e = *this;
+    return e[Event::product_inexact] == 0 && e[Event::product_overflow] == 0 && e[Event::sum_inexact] == 0 && e[Event::sum_overflow] == 0 &&
+           e[Event::invalid] == 0;
+  }
   void merge(const EventCounts& other) {
     for (std::size_t i = 0; i < event_count; ++i) counts[i] += other.counts[i];
   }

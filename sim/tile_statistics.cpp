@@ -193,11 +193,8 @@ void TileStatistics::add(const ExecutedTile& tile, LayerPart& part, LayerResult&
 /// Where every step delivered its exact value the outputs are the exact sums, and no product is needed to find these. False: some were not,
 /// or cannot be taken over.
 bool TileStatistics::outputs_are_sums(const ExecutedTile& tile, std::vector<Int128>& sums) const {
-  const EventCounts& events = tile.executed->events;
   const std::vector<double>& outputs = tile.executed->numbers;
-  const bool is_exact = events[Event::product_inexact] == 0 && events[Event::product_overflow] == 0 && events[Event::sum_inexact] == 0 &&
-                        events[Event::sum_overflow] == 0 && events[Event::invalid] == 0;
-  if (!adds_step_by_step_ || !is_exact || outputs.empty()) return false;
+  if (!adds_step_by_step_ || !tile.executed->events.every_step_was_exact() || outputs.empty()) return false;
   sums.resize(outputs.size());
   bool whole = true;
   for (std::int64_t r = 0; r < tile.rows; ++r) {

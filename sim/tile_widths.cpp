@@ -57,6 +57,14 @@ void TileWidths::add(const ExecutedTile& place, LayerPart& part) const {
   };
   if (a.first + place.first_a == 0) add_weights(place, part);
   if (!exact_ && accumulator.empty() && prefixes_.supported()) {
+    // Where every step was exact the prefixes are the partial sums, of which the largest magnitude is known: a width of one bit more than
+    // it has, of either sign, unless it is a power of two.
+    const double largest = std::ldexp(place.executed->max_abs_partial, -(range_a_.spacing_exponent + range_b_.spacing_exponent));
+    int bits = 0;
+    if (place.executed->events.every_step_was_exact() && largest > 0 && std::frexp(largest, &bits) != 0.5) {
+      part.observed = std::max(part.observed, bits + 1);
+      return;
+    }
     part.observed = std::max(part.observed, prefixes_.width(rows_of(a.seen, place.first_a, place.rows),
                                                             rows_of(b.seen, place.first_b, place.columns), place.rows, place.columns));
     return;
