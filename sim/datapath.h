@@ -230,7 +230,4 @@ std::vector<std::int64_t> term_order(const Datapath& datapath, std::int64_t k);
 /// True where some rounding uses one generator for all outputs, so that they must be made in row-major order.
 bool needs_output_order(const Datapath& datapath);
 
-/// True where some rounding of an output uses a generator that each element of an array has (rng=lfsr with share=pe).
-bool has_generators_of_elements(const Datapath& datapath);
-
 }  // namespace accsim::sim

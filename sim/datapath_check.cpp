@@ -362,6 +362,4 @@ std::vector<std::int64_t> term_order(const Datapath& d, std::int64_t k) {
 
 bool needs_output_order(const Datapath& d) { return outputs_have_generator(d, formats::LfsrShare::array); }
 
-bool has_generators_of_elements(const Datapath& d) { return outputs_have_generator(d, formats::LfsrShare::pe); }
-
 }  // namespace accsim::sim

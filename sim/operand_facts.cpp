@@ -99,7 +99,6 @@ std::string refusal(const Executor& executor, const Datapath& datapath, const La
       std::any_of(datapath.levels.begin(), datapath.levels.end(), [](const Level& l) { return l.kind == LevelKind::fused_sum; });
   if ((datapath.a.block || datapath.b.block) && fused && &executor != executors().front())
     return "a fused sum of operands with block scales";
-  if (datapath.array && has_generators_of_elements(datapath) && &executor != executors().front()) return "generators of array elements";
   return executor.refusal(datapath, facts);
 }
 

@@ -89,7 +89,8 @@ class GeneralLoop {
     site.count = 0;
     site.random.start(rounding, registers_);
     if (rounding.random.source == FloatRandom::Source::none) return;
-    for (int v = 0; v < registers_; ++v) site.random.start_register(v, at(block_.output_low, v), at(block_.output_high, v));
+    for (int v = 0; v < registers_; ++v)
+      site.random.start_register(v, at(block_.output_low, v), at(block_.output_high, v), at(block_.element, v));
   }
 
   /// Addends (or operands, with `a`) of one level.

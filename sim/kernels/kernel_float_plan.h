@@ -60,15 +60,12 @@ constexpr int float_max_levels = 11;
 /// a result that is zero.
 enum class FloatFast {
   none,
-  truncated,       ///< products and sums truncated and flushed; sums exact in the lane below the bound; signs of zeros are not kept
-  saturated,       ///< the same, but sums may saturate, and bits beyond the lane are those of addends that change nothing
-  saturated_odd,   ///< the same with sums rounded to odd, whatever is beyond the lane
-  packed,          ///< as `saturated`, sums of at most eight bits, all normal in the lane; the largest sum comes with its lower 16 bits set
-  nearest,         ///< exact products, nearest even; what is tiny may be inexact, and the lane's smallest normal is the format's
-  nearest_normal,  ///< the same, nothing tiny is inexact
-  stochastic,
-  stochastic_normal,
-  native,  ///< the lane's own format, nearest even, nothing tiny is inexact
+  truncated,      ///< products and sums truncated and flushed; sums exact in the lane below the bound; signs of zeros are not kept
+  saturated,      ///< the same, but sums may saturate, and bits beyond the lane are those of addends that change nothing
+  saturated_odd,  ///< the same with sums rounded to odd, whatever is beyond the lane
+  packed,         ///< as `saturated`, sums of at most eight bits, all normal in the lane; the largest sum comes with its lower 16 bits set
+  rounded,        ///< any rounding but FloatMode::sr_c; sums below the smallest normal are looked at again
+  native,         ///< the lane's own format, nearest even, nothing tiny is inexact
 };
 
 struct FloatPlan {
@@ -82,6 +79,7 @@ struct FloatPlan {
   std::uint64_t fast_bound = 0;                 ///< a larger partial sum voids a fast run
   FloatFast fast_saturating = FloatFast::none;  ///< what runs where FloatFast::truncated proves void; has no bound
   bool packed = false;                          ///< FloatFast::packed may run in place of FloatFast::truncated
+  bool fast_looks = false;                      ///< FloatFast::rounded: some sum below the smallest normal, or a zero, is to be looked at
   bool products_fit = false;                    ///< exact products are values of the lane
 };
 
@@ -102,8 +100,9 @@ struct FloatBlock {
   const void* initial = nullptr;              ///< C, rows x (vectors * lanes); null: zero
   const std::uint32_t* output_low = nullptr;  ///< indices of the outputs, rows x (vectors * lanes); null: no random numbers
   const std::uint32_t* output_high = nullptr;
-  void* scratch = nullptr;  ///< aligned, of float_scratch bytes
-  void* results = nullptr;  ///< rows x (vectors * lanes)
+  const std::uint32_t* element = nullptr;  ///< of the array that makes each output, for LFSRs; low words
+  void* scratch = nullptr;                 ///< aligned, of float_scratch bytes
+  void* results = nullptr;                 ///< rows x (vectors * lanes)
   unsigned char* overflowed = nullptr;
   SeePartial see = nullptr;  ///< not null: report the steps whose partial sum has magnitude `watched` in the lane
   void* see_context = nullptr;

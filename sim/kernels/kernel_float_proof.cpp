@@ -8,6 +8,7 @@
 
 #include "formats/round.h"
 #include "sim/kernels/kernel_float_unit.h"
+#include "sim/kernels/packed_integers.h"
 
 namespace accsim::sim::kernels {
 namespace {
@@ -58,9 +59,8 @@ class Prover {
 
   /// What does not depend on the operands' values.
   bool shape() {
-    if (datapath_.accumulator.last) return refuse("C is added last");
     if (const std::string_view key = matrix_unit_key(datapath_); !key.empty()) return refuse(std::string(key));
-    if (datapath_.output.format) return refuse("an output conversion");
+    if (const std::string what = unknown_to_finish(datapath_); !what.empty()) return refuse(what);
     if (facts_.k < 1 || facts_.k > (std::int64_t{1} << 26)) return refuse("k is not in 1..2^26");
     if (datapath_.product.format && !rounding("product", *datapath_.product.format, datapath_.product.rounding)) return false;
     for (std::size_t i = 0; i < datapath_.levels.size(); ++i) {
@@ -176,7 +176,7 @@ class Prover {
     const Limits limits_of_sum = limits(l.rounded_format());
     Range sums = addends;
     sums.lattice = std::min(sums.lattice, top_of(limits_of_sum.max_finite) - limits_of_sum.precision + 1);
-    if (facts_.has_accumulator && index == datapath_.accumulator_level_index()) {
+    if (facts_.has_accumulator && !datapath_.accumulator.last && index == datapath_.accumulator_level_index()) {
       const Format& format = datapath_.accumulator_format();
       if (format.as_float() == nullptr || underflow_of(datapath_.accumulator_rounding(), format) == Underflow::none) {
         refuse("C in a format that is no binary float, or without a smallest value");
@@ -271,10 +271,6 @@ class Prover {
     FloatPlan& plan = proof_.plan;
     const auto all = [&](auto&& holds) { return std::all_of(datapath_.levels.begin(), datapath_.levels.end(), holds); };
     if (!all([](const Level& l) { return l.kind == LevelKind::sequential; })) return;
-    const auto all_round = [&](Rounding mode) { return all([mode](const Level& l) { return l.rounding.mode == mode; }); };
-    const auto all_underflow = [&](Underflow u) {
-      return all([u](const Level& l) { return underflow_of(l.rounding, l.rounded_format()) == u; });
-    };
     plan.fast_bound = ~std::uint64_t{0};
     for (int i = 0; i < plan.levels; ++i) plan.fast_bound = std::min(plan.fast_bound, plan.level[i].rounding.max_finite);
     const auto& product = datapath_.product;
@@ -292,13 +288,22 @@ class Prover {
       plan.fast_saturating = saturating();
       const auto shorter = [&](int i) { return lane_.precision - plan.level[i].rounding.drop <= 8; };
       plan.packed = plan.fast_saturating == FloatFast::saturated && shorter(0) && !lane_.binary64 && lattice + proof_.scale() >= lane_.emin;
-    } else if (!product.format && (all_underflow(Underflow::gradual) || !tiny_inexact_)) {
-      if (all_round(Rounding::rne)) plan.fast = tiny_inexact_ ? FloatFast::nearest : FloatFast::nearest_normal;
-      const auto added = [](const Level& l) {
-        return l.rounding.mode == Rounding::sr && !l.rounding.stochastic.lfsr && l.rounding.stochastic.kind != StochasticKind::c;
-      };
-      if (all(added)) plan.fast = tiny_inexact_ ? FloatFast::stochastic : FloatFast::stochastic_normal;
+    } else if (rounds_twice()) {
+      plan.fast = FloatFast::rounded;
+      plan.fast_looks = tiny_inexact_ || !all([](const Level& l) { return l.rounding.mode != Rounding::rd; });
     }
+  }
+
+  /// Whether the loop for any rounding knows this one. The signs of zero products must be those of its lanes, and the overflow of a product
+  /// must show in binary64.
+  [[nodiscard]] bool rounds_twice() const {
+    const auto tail_is_cut = [](const RoundingSpec& spec) {
+      return spec.mode != Rounding::sr || spec.stochastic.kind != StochasticKind::c;
+    };
+    const auto& product = datapath_.product;
+    return (!product.format || (tail_is_cut(product.rounding) && limits(*product.format).has_negative_zero &&
+                                facts_.a.precision + facts_.b.precision <= binary64_lanes.precision)) &&
+           std::all_of(datapath_.levels.begin(), datapath_.levels.end(), [&](const Level& l) { return tail_is_cut(l.rounding); });
   }
 
   /// The loop that lets truncated sums saturate: all levels of one format, and overflow goes to its ends. Sums that are not

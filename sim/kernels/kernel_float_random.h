@@ -138,9 +138,9 @@ struct LfsrLanes {
   using UInt = typename O::UInt;
   using UWord = typename O::UWord;
 
-  static ACCSIM_INLINE UInt seeded(const FloatRandom& r, const std::uint32_t* low) {
+  static ACCSIM_INLINE UInt seeded(const FloatRandom& r, const std::uint32_t* element) {
     UInt state;
-    for (int i = 0; i < O::lanes; ++i) state[i] = (low[i] ^ r.seed) & all(r);
+    for (int i = 0; i < O::lanes; ++i) state[i] = (element[i] ^ r.seed) & all(r);
     return UInt(O::select(O::eq(Int(state), Int{}), O::set(1), Int(state)));
   }
   static ACCSIM_INLINE UInt stepped(const FloatRandom& r, UInt state) {
@@ -176,11 +176,11 @@ class RandomWords {
     ordinal_ = 0;
     if (random.source == FloatRandom::Source::philox) philox_.start(random);
   }
-  /// Register i holds the outputs whose indices are at low and high.
-  void start_register(int i, const std::uint32_t* low, const std::uint32_t* high) {
+  /// Register i holds the outputs whose indices are at low and high; an array's elements that make them are at `element`.
+  void start_register(int i, const std::uint32_t* low, const std::uint32_t* high, const std::uint32_t* element) {
     const FloatRandom& random = rounding_->random;
     if (random.source == FloatRandom::Source::philox) philox_.start(outputs_[i], low, high);
-    else if (random.source == FloatRandom::Source::lfsr) lfsr_[i] = LfsrLanes<T>::seeded(random, low);
+    else if (random.source == FloatRandom::Source::lfsr) lfsr_[i] = LfsrLanes<T>::seeded(random, element);
   }
   /// Makes ready the numbers of the next rounding.
   ACCSIM_INLINE void next() {

@@ -8,6 +8,7 @@
 #include "sim/interpreter.h"
 #include "sim/kernels/kernel_float_products.h"
 #include "sim/kernels/kernel_float_tile.h"
+#include "sim/kernels/packed_integers.h"
 
 namespace accsim::sim::kernels {
 namespace {
@@ -47,7 +48,9 @@ class TileRun {
     result_ = {};
     result_.numbers.resize(static_cast<std::size_t>(tile_.rows * tile_.columns));
     result_.overflowed.resize(result_.numbers.size());
-    products_.emplace(set_, datapath_, tile_, bad_rows_, bad_columns_, truncates(), general_->proof().plan.products_fit);
+    const FloatPlan& plan = general_->proof().plan;
+    products_.emplace(set_, datapath_, tile_, bad_rows_, bad_columns_, plan.rounded_product && plan.fast != FloatFast::none,
+                      plan.products_fit || !truncates());
     result_.max_abs_product = products_->largest();
     if (native_) {
       run_fast(*native_);
@@ -114,7 +117,6 @@ class TileRun {
   [[nodiscard]] bool may_run_fast() const {
     const FloatPlan& plan = general_->proof().plan;
     if (plan.fast == FloatFast::none) return false;
-    if (!truncates()) return true;
     return products_->few_events();
   }
 
@@ -342,6 +344,7 @@ class TileRun {
     one.b = tile_.b.subspan(static_cast<std::size_t>(column * tile_.k), static_cast<std::size_t>(tile_.k));
     one.a_blocks = one.b_blocks = {};
     one.output_index = tile_.output_index.subspan(at, 1);
+    if (!tile_.pe_index.empty()) one.pe_index = tile_.pe_index.subspan(at, 1);
     if (!tile_.accumulator.empty()) one.accumulator = tile_.accumulator.subspan(at, 1);
     TileResult r;
     interpreter().run(datapath_, one, r);
@@ -368,7 +371,19 @@ class TileRun {
 }  // namespace
 
 void run_float_tile(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, TileResult& result) {
-  TileRun(set, datapath, tile, result).run();
+  const Finish finish(datapath, tile);
+  if (!finish.needed()) return TileRun(set, datapath, tile, result).run();
+  if (tile.watch_tiny) return interpreter().run(datapath, tile, result);
+  Datapath levels = datapath;
+  levels.output = {};
+  levels.accumulator.last = false;
+  Tile without = tile;
+  if (datapath.accumulator.last) without.accumulator = {};
+  TileRun(set, levels, without, result).run();
+  std::vector<NarrowExact> values(static_cast<std::size_t>(tile.rows * tile.columns));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = finish(result.output(i), i);
+  result.outputs.clear();
+  deliver(std::move(values), result);
 }
 
 }  // namespace accsim::sim::kernels

@@ -46,6 +46,7 @@ LaneTile::LaneTile(FloatProof proof, const FloatLanes& lanes, const Datapath& da
   b_.resize(groups_.size());
   low_.resize(static_cast<std::size_t>(most_rows * width));
   high_.resize(low_.size());
+  element_.resize(low_.size());
   overflowed_.resize(low_.size());
 }
 
@@ -92,6 +93,7 @@ FloatBlock LaneTile::block(std::size_t group, std::int64_t row, int rows) {
   block.b = b_[group]->at(0);
   block.output_low = low_.data();
   block.output_high = high_.data();
+  block.element = element_.data();
   block.scratch = scratch_.at(0);
   block.results = results_.at(0);
   block.overflowed = overflowed_.data();
@@ -107,6 +109,7 @@ FloatBlock LaneTile::block(std::size_t group, std::int64_t row, int rows) {
       const auto index = real ? static_cast<std::uint64_t>(tile_.output_index[output]) : 0;
       low_[at] = static_cast<std::uint32_t>(index);
       high_[at] = static_cast<std::uint32_t>(index >> 32);
+      element_[at] = real && !tile_.pe_index.empty() ? static_cast<std::uint32_t>(tile_.pe_index[output]) : low_[at];
       if (tile_.accumulator.empty()) continue;
       const double initial = good ? to_double(scaled(tile_.accumulator[output], proof_.scale())) : 0.0;
       if (proof_.lane.binary64) static_cast<double*>(initial_.at(0))[at] = initial;

@@ -67,7 +67,7 @@ class LaneTile {
   LaneBuffer a_, a_least_;
   std::vector<std::unique_ptr<LaneBuffer>> b_;
   LaneBuffer scratch_, initial_, results_;
-  std::vector<std::uint32_t> low_, high_;
+  std::vector<std::uint32_t> low_, high_, element_;
   std::vector<unsigned char> overflowed_;
 };
 

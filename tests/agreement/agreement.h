@@ -35,7 +35,8 @@ struct Case {
   std::int64_t first_output = 0;  ///< the row-major index of the tile's first output in the layer's result
   std::uint64_t seed = 0;
   std::uint32_t layer = 0, pass = 0;
-  std::vector<std::int64_t> output_index;
+  std::int64_t elements = 0;  ///< of an array whose generators make the outputs in turn; 0: none
+  std::vector<std::int64_t> output_index, pe_index;
 
   [[nodiscard]] sim::Tile tile() {
     output_index.resize(static_cast<std::size_t>(rows * columns));
@@ -48,6 +49,11 @@ struct Case {
     t.b = b;
     t.output_index = output_index;
     t.accumulator = accumulator;
+    if (elements > 0) {
+      pe_index.resize(output_index.size());
+      for (std::size_t i = 0; i < pe_index.size(); ++i) pe_index[i] = output_index[i] % elements;
+      t.pe_index = pe_index;
+    }
     t.a_emin = a_emin;
     t.b_emin = b_emin;
     t.seed = seed;

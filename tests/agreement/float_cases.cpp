@@ -37,6 +37,13 @@ class Maker {
     c.b = operands(c.columns * c.k);
     if (one_in(5)) cancel(c);
     if (one_in(4)) c.first_output = (std::int64_t{1} << 33) + below(1000);
+    if (one_in(3)) c.elements = 1 + below(20);
+    if (one_in(8)) {
+      c.datapath.output.format = format();
+      c.datapath.output.rounding = rounding(*c.datapath.output.format);
+      if (one_in(2)) c.datapath.output.shift = static_cast<int>(below(17)) - 8;
+    }
+    if (one_in(8)) c.datapath.accumulator.last = true;
     if (one_in(4)) make_accumulator(c);
     return c;
   }
@@ -152,7 +159,7 @@ class Maker {
     Format sum = format();
     RoundingSpec spec;
     if (one_in(3)) spec.overflow = one_in(2) ? Overflow::saturate : Overflow::ieee;
-    switch (below(4)) {
+    switch (below(6)) {
       case 0: {
         spec.mode = Rounding::rz;
         spec.underflow = Underflow::flush;
@@ -179,6 +186,12 @@ class Maker {
         break;
       }
       case 3: sum = formats::parse_format(one_in(2) ? "e8m23" : "e5m10"); break;
+      default:
+        spec = rounding(sum);
+        if (!one_in(3)) {
+          d.product.format = one_in(2) ? sum : format();
+          d.product.rounding = rounding(*d.product.format);
+        }
     }
     if (spec.mode != Rounding::rz && one_in(6)) spec.underflow = Underflow::flush;
     const std::int64_t levels = 1 + below(3);
