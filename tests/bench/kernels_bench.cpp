@@ -8,9 +8,8 @@
 #include <ctime>
 #include <random>
 
+#include "agreement.h"
 #include "sim/datapath_toml.h"
-#include "sim/executor.h"
-#include "sim/operand_facts.h"
 
 extern "C" void openblas_set_num_threads(int);
 
@@ -44,30 +43,25 @@ std::vector<double> operand(const Operand& o, std::int64_t count, unsigned seed)
 }
 
 void kernel(benchmark::State& state, const Datapath& datapath, const Executor* executor, std::int64_t m, std::int64_t n, std::int64_t k) {
-  const std::vector<double> a = operand(datapath.a, m * k, 1);
-  const std::vector<double> b = operand(datapath.b, n * k, 2);
-  std::vector<std::int64_t> output_index(static_cast<std::size_t>(m * n));
-  for (std::size_t i = 0; i < output_index.size(); ++i) output_index[i] = static_cast<std::int64_t>(i);
-  Tile tile;
-  tile.rows = m;
-  tile.columns = n;
-  tile.k = k;
-  tile.a = a;
-  tile.b = b;
-  tile.output_index = output_index;
   const auto emin = [](const Operand& o) {
     return !o.format ? -126 : o.format->as_float() != nullptr ? limits(*o.format).emin : -(1 << 24);
   };
-  tile.a_emin = emin(datapath.a);
-  tile.b_emin = emin(datapath.b);
-  const LayerFacts facts{
-      .a = operand_facts(Values(a)), .b = operand_facts(Values(b)), .k = k, .a_emin = tile.a_emin, .b_emin = tile.b_emin};
-  if (const std::string reason = executor->refusal(datapath, facts); !reason.empty()) {
+  accsim::agreement::Case c;
+  c.datapath = datapath;
+  c.rows = m;
+  c.columns = n;
+  c.k = k;
+  c.a = operand(datapath.a, m * k, 1);
+  c.b = operand(datapath.b, n * k, 2);
+  c.a_emin = emin(datapath.a);
+  c.b_emin = emin(datapath.b);
+  const Tile tile = c.tile();
+  if (const std::string reason = executor->refusal(datapath, c.facts()); !reason.empty()) {
     state.SkipWithError(reason.c_str());
     return;
   }
-  const std::vector<float> x(a.begin(), a.end());
-  const std::vector<float> y(b.begin(), b.end());
+  const std::vector<float> x(c.a.begin(), c.a.end());
+  const std::vector<float> y(c.b.begin(), c.b.end());
   std::vector<float> z(static_cast<std::size_t>(m * n));
   std::vector<double> sgemm, simulated;
   for (auto _ : state) {
