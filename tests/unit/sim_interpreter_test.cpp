@@ -234,3 +234,17 @@ TEST_CASE("the output is divided by 2^shift and rounded last") {
   CHECK(sum(one_level("int16", "[output]\nformat = \"int8\"\nshift = -1\noverflow = \"saturate\"\n"), {5, 6}).value == 22);
   CHECK(only(sum(one_level("int16", "[output]\nformat = \"int8\"\n"), {500}), {}));  // an output's rounding is no event
 }
+
+TEST_CASE("an ordered sum counts inexact what is not the exact sum, whatever its sticky bit says") {
+  // The first issue makes 2^15. Then 2^-10, below the first register's last bit 2^(15-24), leaves a sticky bit only, and -2^-10 stands in
+  // the second: 2^15 - 2^-10 with a sticky bit. To nearest that is 2^15, the exact sum; toward zero it is 2^15 less one ulp of the binade
+  // below, 2^4.
+  const std::string level = "[[reduction]]\nkind = \"ordered_sum\"\nterms = 2\nformat = \"fp16\"\nfraction_bits = [24, 28]\nrounding = ";
+  const std::vector<double> a = {128, 0, 0x1p-5, 0x1p-5}, b = {256, 0, 0x1p-5, -0x1p-5};
+  const Outcome nearest = dot(parse_datapath(level + "\"rne\"", "test"), a, b);
+  CHECK(nearest.value == 32768);
+  CHECK(nearest[Event::sum_inexact] == 0);
+  const Outcome cut = dot(parse_datapath(level + "\"rz\"", "test"), a, b);
+  CHECK(cut.value == 32752);
+  CHECK(cut[Event::sum_inexact] == 1);
+}
