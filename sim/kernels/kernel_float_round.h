@@ -122,7 +122,7 @@ class RoundLoop {
   }
   static __attribute__((noinline)) void look_at_step(const FloatPlan& plan, const T* a, std::int64_t a_stride, const T* b,
                                                      const Int (&r)[registers], const Real* before, Real* after, Counts& n) {
-    const Constants p = constants(plan.product);
+    const Constants p = products == Products::exact ? Constants{} : constants(plan.product);
     const Constants c = constants(plan.level[0].rounding);
     const Int flushed = p.flush ? O::set(~O::sign) : Int{};
     for (int i = 0; i < registers; ++i) {
