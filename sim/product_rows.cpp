@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "sim/kernels/kernel_float.h"
 #include "sim/wide_round.h"
 
 namespace accsim::sim {
@@ -25,17 +26,12 @@ struct Exponents {
 };
 Exponents exponents_of(std::span<const double> values) {
   Exponents e;
-  for (const double value : values) {
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    const int field = static_cast<int>((bits >> 52) & 0x7FF);
-    const std::uint64_t fraction = bits & 0xFFFFFFFFFFFFFULL;
-    if (field == 0x7FF) e.nonfinite = true;
-    const std::uint64_t significand = field != 0 ? fraction | (1ULL << 52) : fraction;
-    if (significand == 0) continue;
-    const int base = std::max(field, 1) - 1075;
-    e.lowest = std::min(e.lowest, base + std::countr_zero(significand));
-    e.highest = std::max(e.highest, base + 63 - std::countl_zero(significand));
-  }
+  kernels::FloatScan found;
+  kernels::scan_values(values, found);
+  e.nonfinite = found.nonfinite;
+  if (found.largest == 0) return e;
+  e.lowest = std::ilogb(std::bit_cast<double>(found.lowest));
+  e.highest = std::ilogb(std::bit_cast<double>(found.largest));
   return e;
 }
 

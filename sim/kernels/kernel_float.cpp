@@ -38,4 +38,9 @@ class FloatKernel final : public Executor {
 
 const Executor& float_kernel(Isa isa) { return made_for<FloatKernel>(isa); }
 
+void scan_values(std::span<const double> values, FloatScan& found) {
+  static const FloatLanes& lanes = lanes_for(host_has(Isa::avx512) ? Isa::avx512 : host_has(Isa::avx2) ? Isa::avx2 : Isa::baseline).lanes64;
+  lanes.scan(values.data(), static_cast<std::int64_t>(values.size()), found);
+}
+
 }  // namespace accsim::sim::kernels
