@@ -28,11 +28,12 @@ std::vector<std::string> arguments(int argc, char** argv) {
   return words;
 }
 
-/// What one layer frees serves the next: given back and asked for again, every page is cleared anew, a tenth of a short run.
+/// What one small layer frees serves the next: given back and asked for again, every page is cleared anew, a tenth of a short run. What
+/// large ones free goes back.
 void keep_freed_memory() {
 #if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
 #endif
 }
 

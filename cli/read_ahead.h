@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <optional>
 
@@ -29,8 +30,9 @@ class ReadAhead {
     next_job_ = nullptr;
     return next_.get();
   }
-  /// Begins to read a job, which outlives the object.
+  /// Begins to read a job, which outlives the object. Large ones wait until they are taken, so that two are not in memory at a time.
   void start(const Job& job) {
+    if (elements(*job.layer) > most_elements) return;
     wait();
     next_job_ = &job;
     next_ = std::async(std::launch::async, [this, &job] { return load(job); });
@@ -41,6 +43,17 @@ class ReadAhead {
   }
 
  private:
+  static constexpr std::int64_t most_elements = std::int64_t{8} << 20;  // 32 MB as binary32
+
+  static std::int64_t elements(const traces::LayerInfo& layer) {
+    std::int64_t all = 0;
+    for (const traces::DatasetInfo& d : layer.datasets) {
+      std::int64_t of_one = 1;
+      for (const std::int64_t extent : d.shape) of_one *= extent;
+      all += of_one;
+    }
+    return all;
+  }
   [[nodiscard]] LoadedPass load(const Job& job) const {
     const auto start = std::chrono::steady_clock::now();
     traces::LayerPass pass = trace_.load(*job.layer, job.pass);
