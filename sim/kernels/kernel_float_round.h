@@ -36,7 +36,7 @@ class RoundLoop {
     k.keep = O::set(~low);
     k.clear = k.set = Int{};
     k.bit = c.drop;
-    k.min_normal = O::set(static_cast<Word>(c.min_normal));
+    k.min_normal = O::set(c.min_normal == 0 ? 1 : static_cast<Word>(c.min_normal));  // zeros are below it, also where it is below the lane
     k.flush = c.flush;
     k.zero_down = c.mode == FloatMode::rd;
     k.at_random = false;
