@@ -8,12 +8,6 @@ namespace accsim::cli {
 
 using formats::Code;
 
-std::size_t blocks_of(const std::optional<formats::BlockFormat>& format, std::size_t terms) {
-  if (!format) return 0;
-  const auto block = static_cast<std::size_t>(format->block);
-  return (terms + block - 1) / block;
-}
-
 std::string scale_name(char operand, std::size_t i, std::size_t blocks) {
   return std::string{operand} + "_scale" + (blocks == 1 ? "" : std::to_string(i));
 }
@@ -41,12 +35,10 @@ std::vector<Code> scales_of(char operand, const std::vector<std::string>& cells,
       if (text.empty()) continue;
       throw InputError("column " + column, "a scale without a block: the row has " + std::to_string(terms) + " products", "an empty cell");
     }
-    codes.push_back(text.empty() ? one_of(*format) : code_in(column, text, format->scale));
+    codes.push_back(text.empty() ? scale_one(*format) : code_in(column, text, format->scale));
   }
   return codes;
 }
-
-Code one_of(const formats::BlockFormat& format) { return encode(formats::NarrowExact{.exponent = 0, .significand = 1}, format.scale); }
 
 Code code_in(const std::string& column, const std::string& text, const formats::Format& format) {
   try {

@@ -10,9 +10,6 @@
 
 namespace accsim::cli {
 
-/// Blocks that `terms` operands make up; 0 where the format is none of blocks.
-std::size_t blocks_of(const std::optional<formats::BlockFormat>& format, std::size_t terms);
-
 /// Name of the scale of block i of `blocks`.
 std::string scale_name(char operand, std::size_t i, std::size_t blocks);
 
@@ -23,9 +20,6 @@ void check_scale_columns(const std::string& path, char operand, const std::optio
 /// The scales of a row's blocks; an empty cell is 1. InputError names the column.
 std::vector<formats::Code> scales_of(char operand, const std::vector<std::string>& cells, const std::optional<formats::BlockFormat>& format,
                                      std::size_t terms);
-
-/// The scale 1.
-formats::Code one_of(const formats::BlockFormat& format);
 
 /// The code in a cell; InputError names the column.
 formats::Code code_in(const std::string& column, const std::string& text, const formats::Format& format);

@@ -83,8 +83,8 @@ class Probing {
   /// The codes of a row's scales, all 2^exponent.
   [[nodiscard]] std::vector<Code> scales(const std::optional<formats::BlockFormat>& blocks, int exponent) const {
     if (!blocks) return {};
-    const int count = (unit_.terms + blocks->block - 1) / blocks->block;
-    return std::vector<Code>(static_cast<std::size_t>(count), encode(NarrowExact{.exponent = exponent, .significand = 1}, blocks->scale));
+    return std::vector<Code>(blocks_of(blocks, static_cast<std::size_t>(unit_.terms)),
+                             encode(NarrowExact{.exponent = exponent, .significand = 1}, blocks->scale));
   }
 
   [[nodiscard]] std::vector<NarrowExact> simulated() {

@@ -168,7 +168,7 @@ class CycleCheck {
     const std::size_t blocks = blocks_of(format, file_.terms);
     for (std::size_t i = 0; i < blocks; ++i) {
       const std::string name = scale_name(operand, i, blocks);
-      all.push_back(file_.has(name) && !file_.at(row, name).empty() ? value(row, name, &format->scale) : one_of(*format));
+      all.push_back(file_.has(name) && !file_.at(row, name).empty() ? value(row, name, &format->scale) : scale_one(*format));
     }
     return all;
   }

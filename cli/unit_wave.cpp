@@ -62,7 +62,7 @@ std::vector<sim::UnitSample> UnitWave::sample(const sim::UnitInputs& in) const {
   if (has_acc_in_) code(in.accumulator.value_or(0), in.valid && in.accumulator);
   for (const auto& [scales, format] :
        {std::pair{&in.a_scales, &unit_.model().a_blocks()}, std::pair{&in.b_scales, &unit_.model().b_blocks()}}) {
-    for (std::size_t i = 0; i < blocks_of(*format, terms_); ++i) code(i < scales->size() ? (*scales)[i] : one_of(**format), in.valid);
+    for (std::size_t i = 0; i < blocks_of(*format, terms_); ++i) code(i < scales->size() ? (*scales)[i] : scale_one(**format), in.valid);
   }
   if (has_rm_) code(in.valid ? sim::rounding_code(in.rm) : 0, in.valid);
   bit(in.ready);

@@ -100,8 +100,7 @@ class Writer {
     std::size_t count;
   };
   [[nodiscard]] Scales scales_of(const char* name, const std::optional<formats::BlockFormat>& blocks) const {
-    const std::size_t block = blocks ? static_cast<std::size_t>(blocks->block) : h_.terms;
-    return {name, blocks, (h_.terms + block - 1) / block};
+    return {name, blocks, blocks_of(blocks, h_.terms)};
   }
   /// Operands, and scales where there are.
   [[nodiscard]] std::string field_names(const std::string& separator) const {

@@ -223,4 +223,12 @@ Block BlockQuantizer::nvfp4_block(std::span<const double> values, std::span<cons
   return block;
 }
 
+std::size_t blocks_of(const std::optional<BlockFormat>& format, std::size_t terms) {
+  if (!format) return 0;
+  const auto block = static_cast<std::size_t>(format->block);
+  return (terms + block - 1) / block;
+}
+
+Code scale_one(const BlockFormat& format) { return encode(NarrowExact{.exponent = 0, .significand = 1}, format.scale); }
+
 }  // namespace accsim::formats

@@ -1,6 +1,7 @@
 // Block formats: elements of a small format that share a scale (OCP MX, NVFP4). Operand formats only.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "formats/format.h"
@@ -88,5 +89,11 @@ class BlockQuantizer {
   Rounder to_element_, to_scale_;
   NarrowExact encode_, decode_;  ///< nvfp4's scales of the tensor
 };
+
+/// Blocks that a row of `terms` operands has; 0 where they are in none.
+std::size_t blocks_of(const std::optional<BlockFormat>& format, std::size_t terms);
+
+/// The code of the scale 1.
+Code scale_one(const BlockFormat& format);
 
 }  // namespace accsim::formats

@@ -55,7 +55,7 @@ bool keeps_infinities(const formats::Format& format, const formats::RoundingSpec
 std::vector<Code> scale_of_each_term(const std::optional<formats::BlockFormat>& format, std::span<const Code> scales, std::size_t terms) {
   std::vector<Code> each;
   if (!format) return each;
-  const Code one = encode(NarrowExact{.exponent = 0, .significand = 1}, format->scale);
+  const Code one = scale_one(*format);
   for (std::size_t i = 0; i < terms; ++i) {
     const std::size_t block = i / static_cast<std::size_t>(format->block);
     each.push_back(block < scales.size() ? scales[block] : one);

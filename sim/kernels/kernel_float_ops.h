@@ -123,10 +123,6 @@ struct Ops {
     if constexpr (is_float) return _mm512_cmp_ps_mask(__m512(a), __m512(b), _CMP_NEQ_UQ);
     else return _mm512_cmp_pd_mask(__m512d(a), __m512d(b), _CMP_NEQ_UQ);
   }
-  static ACCSIM_INLINE Mask equal(Real a, Real b) {  // as numbers
-    if constexpr (is_float) return _mm512_cmp_ps_mask(__m512(a), __m512(b), _CMP_EQ_OQ);
-    else return _mm512_cmp_pd_mask(__m512d(a), __m512d(b), _CMP_EQ_OQ);
-  }
   static ACCSIM_INLINE Mask reaches(Real a, Real b) {  // as numbers; NaN does not
     if constexpr (is_float) return _mm512_cmp_ps_mask(__m512(a), __m512(b), _CMP_GE_OQ);
     else return _mm512_cmp_pd_mask(__m512d(a), __m512d(b), _CMP_GE_OQ);
@@ -207,7 +203,6 @@ struct Ops {
     return zero_down ? real(select(nonzero(bits(odd), set(~sign)), bits(odd), bits(lower))) : odd;
   }
   static ACCSIM_INLINE Real odd_product(Real a, Real b) { return to_odd(multiply<down>(a, b), multiply<up>(a, b)); }
-  static constexpr bool has_fma = true;
   static ACCSIM_INLINE Real odd_fma(Real a, Real b, Real c, bool zero_down) {
     const Real lower = fma<down>(a, b, c);
     const Real odd = to_odd(lower, fma<up>(a, b, c));
@@ -229,15 +224,6 @@ struct Ops {
   static ACCSIM_INLINE Real clamped(Real x, Real end) {
     if constexpr (is_float) return Real(_mm512_range_ps(__m512(x), __m512(end), 0x2));
     else return Real(_mm512_range_pd(__m512d(x), __m512d(end), 0x2));
-  }
-  static ACCSIM_INLINE Mask both_zero(Mask m, Int a, Int bits_of_interest) {
-    if constexpr (is_float) return _mm512_mask_testn_epi32_mask(m, __m512i(a), __m512i(bits_of_interest));
-    else return _mm512_mask_testn_epi64_mask(m, __m512i(a), __m512i(bits_of_interest));
-  }
-  /// The larger magnitude; a is one already.
-  static ACCSIM_INLINE Real larger_magnitude(Real a, Real b) {
-    if constexpr (is_float) return Real(_mm512_range_ps(__m512(a), __m512(b), 0xB));
-    else return Real(_mm512_range_pd(__m512d(a), __m512d(b), 0xB));
   }
   static ACCSIM_INLINE Int where_bit(Int x, int bit, Int yes, Int no) {
     return select(nonzero(x, set(static_cast<Word>(UWord{1} << bit))), yes, no);
@@ -261,7 +247,6 @@ struct Ops {
   static ACCSIM_INLINE Mask lt(Int a, Int b) { return Mask(a < b); }
   static ACCSIM_INLINE Mask ge(Int a, Int b) { return Mask(a >= b); }
   static ACCSIM_INLINE Mask differ(Real a, Real b) { return Mask(a != b); }
-  static ACCSIM_INLINE Mask equal(Real a, Real b) { return Mask(a == b); }
   static ACCSIM_INLINE Mask reaches(Real a, Real b) { return Mask(a >= b); }
   static ACCSIM_INLINE Mask none() { return Mask{}; }
   static ACCSIM_INLINE bool any(Mask m) {
@@ -328,7 +313,6 @@ struct Ops {
   }
   static ACCSIM_INLINE Real odd_product(Real a, Real b) { return to_odd(a * b, negated(a) * b); }
 #if defined(__AVX2__)
-  static constexpr bool has_fma = true;
   static ACCSIM_INLINE Real odd_fma(Real a, Real b, Real c, bool zero_down) {
     if constexpr (sizeof(T) == 4) {
       const Real lower = Real(_mm256_fmadd_ps(__m256(a), __m256(b), __m256(c)));
@@ -348,7 +332,6 @@ struct Ops {
     else return Real(_mm256_fnmsub_pd(__m256d(a), __m256d(b), __m256d(c)));
   }
 #else
-  static constexpr bool has_fma = false;
   /// a * b has no more bits than the lane, but may reach below its subnormals, where the set last bit stands for the rest.
   static ACCSIM_INLINE Real odd_fma(Real a, Real b, Real c, bool zero_down) { return odd_sum(odd_product(a, b), c, zero_down); }
 #endif
@@ -360,8 +343,6 @@ struct Ops {
   static ACCSIM_INLINE Real truncated_product(Real a, Real b) { return a * b; }
   static ACCSIM_INLINE Real cut_product(Real a, Real b) { return odd_product(a, b); }
   static ACCSIM_INLINE Real clamped(Real x, Real end) { return real((bits(x) & set(sign)) | smaller(magnitude(x), bits(end))); }
-  static ACCSIM_INLINE Mask both_zero(Mask m, Int a, Int bits_of_interest) { return m & Mask((a & bits_of_interest) == 0); }
-  static ACCSIM_INLINE Real larger_magnitude(Real a, Real b) { return real(larger(bits(a), magnitude(b))); }
   static ACCSIM_INLINE Int where_bit(Int x, int bit, Int yes, Int no) {
     return bits(where_negative(real(x << (8 * static_cast<int>(sizeof(T)) - 1 - bit)), real(yes), real(no)));
   }

@@ -49,8 +49,7 @@ void take_scales(std::vector<UnitCodes>& scales, const std::uint32_t* from, cons
                  std::size_t terms, std::int64_t units) {
   scales.clear();
   if (from == nullptr || !format) return;
-  const auto block = static_cast<std::size_t>(format->block);
-  scales.assign((terms + block - 1) / block, UnitCodes(code_bits(format->scale), units));
+  scales.assign(blocks_of(format, terms), UnitCodes(code_bits(format->scale), units));
   for (UnitCodes& codes : scales) from = take_words(codes, from, units);
 }
 
@@ -290,8 +289,7 @@ bool ClockedUnit::clock(const UnitInputs& inputs) {
   const auto scales = [&](const std::vector<Code>& given, const std::optional<formats::BlockFormat>& format) {
     if (!format || given.empty()) return std::vector<std::uint32_t>{};
     std::vector<Code> all = given;
-    const std::size_t blocks = (inputs.a.size() + static_cast<std::size_t>(format->block) - 1) / static_cast<std::size_t>(format->block);
-    all.resize(blocks, encode(formats::NarrowExact{.exponent = 0, .significand = 1}, format->scale));
+    all.resize(blocks_of(format, inputs.a.size()), scale_one(*format));
     return packed(all, format->scale);
   };
   const std::vector<std::uint32_t> a_scales = scales(inputs.a_scales, model().a_blocks());
