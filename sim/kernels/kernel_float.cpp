@@ -1,6 +1,7 @@
 // The float kernels as executors: sequential, tree and interleaved levels of binary floats on lanes of binary32 or binary64.
 #include "sim/kernels/kernel_float.h"
 
+#include "sim/kernels/flushed_tile.h"
 #include "sim/kernels/kernel_float_proof.h"
 #include "sim/kernels/kernel_float_run.h"
 
@@ -24,6 +25,7 @@ class FloatKernel final : public Executor {
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::string_view meaning() const override { return "floats in sequence, trees and interleaved, in lanes of outputs"; }
   [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
+    if (flushes(datapath)) return refusal(without_flushing(datapath), facts);
     if (prove_float(datapath, facts, binary32_lanes, set_.means).refusal.empty()) return {};
     return prove_float(datapath, facts, binary64_lanes, set_.means).refusal;
   }

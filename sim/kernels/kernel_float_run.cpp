@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sim/interpreter.h"
+#include "sim/kernels/flushed_tile.h"
 #include "sim/kernels/kernel_float_products.h"
 #include "sim/kernels/kernel_float_tile.h"
 #include "sim/kernels/packed_integers.h"
@@ -43,8 +44,7 @@ class TileRun {
       : set_(set), datapath_(datapath), tile_(tile), result_(result) {}
 
   void run() {
-    if (!tile_.a_exact.empty() || !tile_.b_exact.empty() || tile_.watch_tiny || tile_.rows == 0 || tile_.columns == 0 || !prepare())
-      return interpreter().run(datapath_, tile_, result_);
+    if (tile_.rows == 0 || tile_.columns == 0 || !prepare()) return interpreter().run(datapath_, tile_, result_);
     result_ = {};
     result_.numbers.resize(static_cast<std::size_t>(tile_.rows * tile_.columns));
     result_.overflowed.resize(result_.numbers.size());
@@ -371,9 +371,13 @@ class TileRun {
 }  // namespace
 
 void run_float_tile(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, TileResult& result) {
+  if (!tile.a_exact.empty() || !tile.b_exact.empty() || tile.watch_tiny) return interpreter().run(datapath, tile, result);
+  if (flushes(datapath)) {
+    const FlushedTile flushed(datapath, tile);
+    return run_float_tile(set, without_flushing(datapath), flushed.tile(), result);
+  }
   const Finish finish(datapath, tile);
   if (!finish.needed()) return TileRun(set, datapath, tile, result).run();
-  if (tile.watch_tiny) return interpreter().run(datapath, tile, result);
   Datapath levels = datapath;
   levels.output = {};
   levels.accumulator.last = false;

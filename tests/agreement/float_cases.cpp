@@ -44,6 +44,12 @@ class Maker {
       if (one_in(2)) c.datapath.output.shift = static_cast<int>(below(17)) - 8;
     }
     if (one_in(8)) c.datapath.accumulator.last = true;
+    c.datapath.accumulator.flush_subnormals = one_in(8);
+    c.datapath.flush_subnormals = one_in(8);
+    if (c.datapath.flush_subnormals) {
+      c.a_emin = static_cast<int>(below(24)) - 20;
+      c.b_emin = static_cast<int>(below(24)) - 20;
+    }
     if (one_in(4)) make_accumulator(c);
     return c;
   }

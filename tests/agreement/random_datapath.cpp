@@ -138,6 +138,7 @@ Datapath attempt(Draw& draw) {
     d.levels.push_back(random_level(draw, is_fixed, is_integer));
   }
   if (draw.chance(10)) d.accumulator.last = true;
+  if (!is_fixed && draw.chance(10)) d.flush_subnormals = d.accumulator.flush_subnormals = true;
   if (draw.chance(15)) {
     d.output.format = is_fixed ? random_fixed(draw, 32, false) : random_float(draw, 8, 23);
     d.output.rounding = random_rounding(draw, *d.output.format);
