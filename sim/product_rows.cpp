@@ -243,12 +243,11 @@ class Strip {
       const Int128* carried = sums_.empty() ? nullptr : &sums_[index(group, block) * block_sums];
       const std::int64_t first = block * product_rows;
       for (std::int64_t r = first; r < std::min(first + product_rows, rows_); ++r) {
-        const UInt128 row = square - a_.correction(first_a_ + r);
-        for (std::int64_t j = 0; j < columns; ++j) {
-          const std::int64_t at = (r - first) * product_columns + j;
-          UInt128 sum = (static_cast<UInt128>(low[block_sums + at]) << 52) + low[at] + row - column[j];
-          if (carried != nullptr) sum += static_cast<UInt128>(carried[at]);
-          to[r * stride + j] = static_cast<Int128>(sum);
+        const std::int64_t at = (r - first) * product_columns;
+        plan_.lanes->word_sums(low + at, low + block_sums + at, square - a_.correction(first_a_ + r), column, columns, to + r * stride);
+        for (std::int64_t j = 0; carried != nullptr && j < columns; ++j) {
+          Int128& sum = to[r * stride + j];
+          sum = static_cast<Int128>(static_cast<UInt128>(sum) + static_cast<UInt128>(carried[at + j]));
         }
       }
       std::fill_n(low, 2 * block_sums, 0);

@@ -6,7 +6,7 @@
 
 namespace accsim::sim::kernels {
 
-const ProductLanes exact_product_avx2 = {"avx2", ACCSIM_ISA::narrow, ACCSIM_ISA::split, nullptr};
+const ProductLanes exact_product_avx2 = {"avx2", ACCSIM_ISA::narrow, ACCSIM_ISA::split};
 
 }  // namespace accsim::sim::kernels
 #endif

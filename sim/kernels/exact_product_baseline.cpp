@@ -5,6 +5,6 @@
 
 namespace accsim::sim::kernels {
 
-const ProductLanes exact_product_baseline = {"baseline", ACCSIM_ISA::narrow, ACCSIM_ISA::split, nullptr};
+const ProductLanes exact_product_baseline = {"baseline", ACCSIM_ISA::narrow, ACCSIM_ISA::split};
 
 }  // namespace accsim::sim::kernels

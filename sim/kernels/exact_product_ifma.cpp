@@ -66,9 +66,45 @@ void words(const std::uint64_t* a, const std::uint64_t* b, std::int64_t b_stride
   }
 }
 
+typedef std::uint64_t Words __attribute__((vector_size(64)));
+
+/// Numbers of 128 bits in two registers of their halves.
+struct Wide {
+  Words low, high;
+};
+inline Wide sum(const Wide& a, const Wide& b) {
+  const Words low = a.low + b.low;
+  return {low, a.high + b.high - reinterpret_cast<Words>(low < a.low)};
+}
+inline Wide difference(const Wide& a, const Wide& b) { return {a.low - b.low, a.high - b.high + reinterpret_cast<Words>(a.low < b.low)}; }
+
+void word_sums(const std::uint64_t* low, const std::uint64_t* high, formats::UInt128 row, const formats::UInt128* column,
+               std::int64_t columns, formats::Int128* to) {
+  const auto* of_columns = reinterpret_cast<const std::uint64_t*>(column);
+  Words first;
+  Words second;
+  std::memcpy(&first, of_columns, sizeof first);
+  std::memcpy(&second, of_columns + 8, sizeof second);
+  const Wide of_column = {__builtin_shuffle(first, second, Words{0, 2, 4, 6, 8, 10, 12, 14}),
+                          __builtin_shuffle(first, second, Words{1, 3, 5, 7, 9, 11, 13, 15})};
+  const Wide of_row = {Words{} + static_cast<std::uint64_t>(row), Words{} + static_cast<std::uint64_t>(row >> 64)};
+  const Words lower = *reinterpret_cast<const Words*>(low);
+  const Words upper = *reinterpret_cast<const Words*>(high);
+  const Wide all = difference(sum(sum({lower, Words{}}, {upper << 52, upper >> 12}), of_row), of_column);
+  first = __builtin_shuffle(all.low, all.high, Words{0, 8, 1, 9, 2, 10, 3, 11});
+  second = __builtin_shuffle(all.low, all.high, Words{4, 12, 5, 13, 6, 14, 7, 15});
+  if (columns == product_columns) {
+    std::memcpy(to, &first, sizeof first);
+    std::memcpy(to + 4, &second, sizeof second);
+    return;
+  }
+  const Words both[2] = {first, second};
+  std::memcpy(to, both, static_cast<std::size_t>(columns) * sizeof *to);
+}
+
 }  // namespace
 
-const ProductLanes exact_product_ifma = {"avx512ifma", ACCSIM_ISA::narrow, ACCSIM_ISA::split, words};
+const ProductLanes exact_product_ifma = {"avx512ifma", ACCSIM_ISA::narrow, ACCSIM_ISA::split, words, word_sums};
 
 }  // namespace accsim::sim::kernels
 #endif
