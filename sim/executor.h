@@ -9,6 +9,7 @@
 
 #include "formats/exact.h"
 #include "sim/datapath.h"
+#include "sim/pack_cache.h"
 #include "sim/random_site.h"
 #include "sim/statistics.h"
 
@@ -44,6 +45,8 @@ struct Tile {
   bool subtract = false;       ///< every product is negated, after its own rounding; the interpreter only
   int a_bits = 0, b_bits = 0;  ///< two's complement width of fixed-point operands that a zero point makes wider; 0: as their format
   ArrayGenerators* arrays = nullptr;  ///< where a generator is shared by all outputs
+  PackCache* a_cache = nullptr;       ///< of these rows, used by one thread at a time; null: this is the only tile with them
+  PackCache* b_cache = nullptr;       ///< of these columns
 };
 
 /// What executing a tile gives. The per-output vectors are rows x columns.

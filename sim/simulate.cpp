@@ -9,6 +9,7 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -35,6 +36,28 @@ struct Workspace {
   explicit Workspace(bool signal_is_reference) : part(signal_is_reference) {}
   LayerPart part;
   PackedRows rows;
+};
+
+/// Columns that are packed once, and what executors make of parts of them.
+struct Panel {
+  struct Part : PackCache::Entry {
+    std::int64_t first = 0, columns = 0;
+    PackCache cache;
+  };
+  PackedRows packed;
+  std::unique_ptr<PackCache> parts;
+
+  [[nodiscard]] PackCache& cache(std::int64_t first, std::int64_t columns) const {
+    return parts
+        ->find<Part>([&](const Part& part) { return part.first == first && part.columns == columns; },
+                     [&] {
+                       auto part = std::make_unique<Part>();
+                       part->first = first;
+                       part->columns = columns;
+                       return part;
+                     })
+        .cache;
+  }
 };
 
 /// Runs `body(i)` for i in 0..count on some threads; the first exception is thrown again.
@@ -102,7 +125,7 @@ class LayerRun {
                           .bytes_b = PackedRows::bytes(b_, plan_b_),
                           .threads = threads,
                           .is_slow = chosen_.executor == executors().front()};
-    std::vector<PackedRows> panels;
+    std::vector<Panel> panels;
     std::mutex mutex;
     const auto do_stage = [&](const WorkStage& stage) {
       pack_panels(stage, threads, panels);
@@ -159,26 +182,29 @@ class LayerRun {
     plan_b_.side = ProductRows::Side::b;
   }
 
-  void pack_panels(const WorkStage& stage, int threads, std::vector<PackedRows>& panels) const {
+  void pack_panels(const WorkStage& stage, int threads, std::vector<Panel>& panels) const {
     if (panels.size() < stage.panels.size()) panels.resize(stage.panels.size());
     std::vector<std::pair<std::size_t, std::int64_t>> blocks;
     constexpr std::int64_t columns = 32;
     for (std::size_t p = 0; p < stage.panels.size(); ++p) {
       const WorkPanel& panel = stage.panels[p];
-      panels[p].resize(b_, plan_b_, panel.group, panel.column, panel.columns);
+      panels[p].parts = std::make_unique<PackCache>();
+      panels[p].packed.resize(b_, plan_b_, panel.group, panel.column, panel.columns);
       for (std::int64_t c = 0; c < panel.columns; c += columns) blocks.emplace_back(p, c);
     }
     parallel(threads, blocks.size(), [&](std::size_t i) {
-      PackedRows& panel = panels[blocks[i].first];
+      PackedRows& panel = panels[blocks[i].first].packed;
       panel.pack(b_, plan_b_, lowering_, blocks[i].second, std::min(columns, panel.count - blocks[i].second));
     });
   }
 
-  void one_task(const WorkTask& task, const PackedRows& b, Workspace& workspace, ArrayGenerators* arrays, const WorkShape& shape,
+  void one_task(const WorkTask& task, const Panel& panel, Workspace& workspace, ArrayGenerators* arrays, const WorkShape& shape,
                 LayerResult& result, std::mutex& mutex) const {
     const auto start = Clock::now();
+    const PackedRows& b = panel.packed;
     workspace.rows.resize(a_, plan_a_, b.group, task.row, task.rows);
     workspace.rows.pack(a_, plan_a_, lowering_, 0, task.rows);
+    PackCache a_cache;
     workspace.part.simulate_seconds += seconds_since(start);
     for (std::int64_t c = 0; c < task.columns; c += shape.tile_columns()) {
       const std::int64_t columns = std::min(shape.tile_columns(), task.columns - c);
@@ -189,7 +215,7 @@ class LayerRun {
       place.rows = task.rows;
       place.first_b = task.column + c;
       place.columns = columns;
-      one_tile(place, workspace.part, arrays, result);
+      one_tile(place, a_cache, panel.cache(place.first_b, columns), workspace.part, arrays, result);
       if (options_.progress) {
         const std::lock_guard lock(mutex);
         options_.progress(task.rows * columns * lowering_.k);
@@ -197,7 +223,8 @@ class LayerRun {
     }
   }
 
-  void one_tile(ExecutedTile place, LayerPart& part, ArrayGenerators* arrays, LayerResult& result) const {
+  void one_tile(ExecutedTile place, PackCache& a_cache, PackCache& b_cache, LayerPart& part, ArrayGenerators* arrays,
+                LayerResult& result) const {
     const auto start = Clock::now();
     const PackedRows& a = *place.a;
     const PackedRows& b = *place.b;
@@ -237,7 +264,9 @@ class LayerRun {
               .pass = static_cast<std::uint32_t>(problem_.pass),
               .a_bits = a_bits_,
               .b_bits = b_bits_,
-              .arrays = arrays};
+              .arrays = arrays,
+              .a_cache = &a_cache,
+              .b_cache = &b_cache};
     TileResult tile_result;
     chosen_.executor->run(datapath_, tile, tile_result);
     part.events.merge(tile_result.events);

@@ -9,12 +9,12 @@ namespace accsim::sim::kernels {
 /// Of each term the largest magnitudes meet; binary64's product is the exact one rounded once. A product of odd significands has at least
 /// the bits of either, so only pairs of two brief operands can be values of the product's format.
 TileProducts::TileProducts(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, const std::vector<char>& bad_rows,
-                           const std::vector<char>& bad_columns, bool with_events, bool all_fit)
+                           const std::vector<char>& bad_columns, PackCache& a_cache, PackCache& b_cache, bool with_events, bool all_fit)
     : tile_(tile), bad_rows_(bad_rows), bad_columns_(bad_columns) {
   const int precision = datapath.product.format ? formats::limits(*datapath.product.format).precision : 53;
   const std::uint64_t low = precision >= 53 ? 0 : (std::uint64_t{1} << (53 - precision)) - 1;
-  const Survey a = survey(set, tile_.a, bad_rows_, low);
-  const Survey b = survey(set, tile_.b, bad_columns_, low);
+  const Survey& a = survey(set, tile_.a, bad_rows_, low, a_cache);
+  const Survey& b = survey(set, tile_.b, bad_columns_, low, b_cache);
   std::int64_t brief = 0;
   for (std::size_t k = 0; k < a.largest.size(); ++k) {
     largest_ = std::max(largest_, std::bit_cast<double>(a.largest[k]) * std::bit_cast<double>(b.largest[k]));
@@ -32,13 +32,23 @@ TileProducts::TileProducts(const FloatLaneSet& set, const Datapath& datapath, co
   }
 }
 
-TileProducts::Survey TileProducts::survey(const FloatLaneSet& set, std::span<const double> values, const std::vector<char>& bad,
-                                          std::uint64_t low) const {
-  const auto k = static_cast<std::size_t>(tile_.k);
-  Survey s{std::vector<std::uint64_t>(k), std::vector<std::int64_t>(k), std::vector<std::int64_t>(k)};
-  for (std::size_t line = 0; line < bad.size(); ++line) {
-    if (bad[line] == 0) set.lanes64.survey(values.data() + line * k, tile_.k, low, s.largest.data(), s.nonzero.data(), s.brief.data());
-  }
+const TileProducts::Survey& TileProducts::survey(const FloatLaneSet& set, std::span<const double> values, const std::vector<char>& bad,
+                                                 std::uint64_t low, PackCache& cache) const {
+  Survey& s = cache.find<Survey>([low](const Survey& before) { return before.low == low; },
+                                 [low] {
+                                   auto made = std::make_unique<Survey>();
+                                   made->low = low;
+                                   return made;
+                                 });
+  std::call_once(s.once, [&] {
+    const auto k = static_cast<std::size_t>(tile_.k);
+    s.largest.resize(k);
+    s.nonzero.resize(k);
+    s.brief.resize(k);
+    for (std::size_t line = 0; line < bad.size(); ++line) {
+      if (bad[line] == 0) set.lanes64.survey(values.data() + line * k, tile_.k, low, s.largest.data(), s.nonzero.data(), s.brief.data());
+    }
+  });
   return s;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,7 @@ class TileProducts {
  public:
   /// `with_events`: overflows and inexact products are wanted too; `all_fit`: the product's format has every exact product.
   TileProducts(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, const std::vector<char>& bad_rows,
-               const std::vector<char>& bad_columns, bool with_events, bool all_fit);
+               const std::vector<char>& bad_columns, PackCache& a_cache, PackCache& b_cache, bool with_events, bool all_fit);
 
   /// The largest magnitude of an exact product, to binary64.
   [[nodiscard]] double largest() const { return largest_; }
@@ -28,11 +29,14 @@ class TileProducts {
 
  private:
   /// Per term, over one operand's good lines.
-  struct Survey {
+  struct Survey : PackCache::Entry {
+    std::once_flag once;
+    std::uint64_t low = 0;
     std::vector<std::uint64_t> largest;
     std::vector<std::int64_t> nonzero, brief;
   };
-  Survey survey(const FloatLaneSet& set, std::span<const double> values, const std::vector<char>& bad, std::uint64_t low) const;
+  const Survey& survey(const FloatLaneSet& set, std::span<const double> values, const std::vector<char>& bad, std::uint64_t low,
+                       PackCache& cache) const;
   void mark_overflows(const Survey& a, const Survey& b, double largest);
   void count_exact(std::size_t k, std::uint64_t low, double least);
 

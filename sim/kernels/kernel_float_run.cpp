@@ -41,7 +41,12 @@ struct LargestPartial {
 class TileRun {
  public:
   TileRun(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, TileResult& result)
-      : set_(set), datapath_(datapath), tile_(tile), result_(result) {}
+      : set_(set),
+        datapath_(datapath),
+        tile_(tile),
+        result_(result),
+        a_cache_(tile.a_cache != nullptr ? *tile.a_cache : own_a_cache_),
+        b_cache_(tile.b_cache != nullptr ? *tile.b_cache : own_b_cache_) {}
 
   void run() {
     if (tile_.rows == 0 || tile_.columns == 0 || !prepare()) return interpreter().run(datapath_, tile_, result_);
@@ -49,8 +54,8 @@ class TileRun {
     result_.numbers.resize(static_cast<std::size_t>(tile_.rows * tile_.columns));
     result_.overflowed.resize(result_.numbers.size());
     const FloatPlan& plan = general_->proof().plan;
-    products_.emplace(set_, datapath_, tile_, bad_rows_, bad_columns_, plan.rounded_product && plan.fast != FloatFast::none,
-                      plan.products_fit || !truncates());
+    products_.emplace(set_, datapath_, tile_, *bad_rows_, *bad_columns_, a_cache_, b_cache_,
+                      plan.rounded_product && plan.fast != FloatFast::none, plan.products_fit || !truncates());
     result_.max_abs_product = products_->largest();
     if (native_) {
       run_fast(*native_);
@@ -77,12 +82,12 @@ class TileRun {
   /// Scans the operands, proves the tile, looks at C. False: the interpreter takes the tile.
   bool prepare() {
     if (!std::all_of(tile_.accumulator.begin(), tile_.accumulator.end(), [](const NarrowExact& c) { return c.is_finite(); })) return false;
-    FloatScan a;
-    FloatScan b;
-    bad_rows_ = scan(tile_.a, tile_.rows, a);
-    bad_columns_ = scan(tile_.b, tile_.columns, b);
-    facts_ = {.a = facts_of(a),
-              .b = facts_of(b),
+    const ScannedLines& a = scanned(set_.lanes64, {tile_.a, tile_.rows, tile_.k}, a_cache_);
+    const ScannedLines& b = scanned(set_.lanes64, {tile_.b, tile_.columns, tile_.k}, b_cache_);
+    bad_rows_ = &a.bad;
+    bad_columns_ = &b.bad;
+    facts_ = {.a = facts_of(a.all),
+              .b = facts_of(b.all),
               .k = tile_.k,
               .a_emin = tile_.a_emin,
               .b_emin = tile_.b_emin,
@@ -91,24 +96,16 @@ class TileRun {
     if (!proof.refusal.empty()) proof = prove_float(datapath_, facts_, binary64_lanes, set_.means);
     if (!proof.refusal.empty()) return false;
     const bool wide = proof.lane.binary64;
-    general_.emplace(std::move(proof), wide ? set_.lanes64 : set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
+    place(general_, std::move(proof), wide ? set_.lanes64 : set_.lanes32);
     if (!wide) return true;
     FloatProof native = prove_native_float(datapath_, facts_, set_.means);
-    if (native.refusal.empty()) native_.emplace(std::move(native), set_.lanes32, datapath_, tile_, bad_rows_, bad_columns_);
+    if (native.refusal.empty()) place(native_, std::move(native), set_.lanes32);
     return true;
   }
-
-  /// Which lines hold infinities or NaN.
-  std::vector<char> scan(std::span<const double> values, std::int64_t lines, FloatScan& all) const {
-    std::vector<char> bad(static_cast<std::size_t>(lines), 0);
-    for (std::int64_t line = 0; line < lines; ++line) {
-      const bool before = all.nonfinite;
-      all.nonfinite = false;
-      set_.lanes64.scan(values.data() + line * tile_.k, tile_.k, all);
-      bad[static_cast<std::size_t>(line)] = all.nonfinite ? 1 : 0;
-      all.nonfinite |= before;
-    }
-    return bad;
+  void place(std::optional<LaneTile>& on, FloatProof proof, const FloatLanes& lanes) {
+    if (!datapath_.product.permute.empty() && order_.empty()) order_ = term_order(datapath_, tile_.k);
+    on.emplace(std::move(proof), lanes, datapath_, tile_, LaneSource{tile_.a, tile_.rows, tile_.k, bad_rows_, order_},
+               LaneSource{tile_.b, tile_.columns, tile_.k, bad_columns_, order_}, a_cache_, b_cache_);
   }
 
   /// The fast loops leave products' events to the tile.
@@ -207,7 +204,7 @@ class TileRun {
       return n;
     };
     for (std::int64_t k = 0; k < tile_.k; ++k)
-      count += nonzero_at(tile_.a, bad_rows_, row, last, k) * nonzero_at(tile_.b, bad_columns_, at.first, at.first + at.columns, k);
+      count += nonzero_at(tile_.a, *bad_rows_, row, last, k) * nonzero_at(tile_.b, *bad_columns_, at.first, at.first + at.columns, k);
     return count;
   }
 
@@ -330,7 +327,8 @@ class TileRun {
   void interpret_nonfinite() {
     for (std::int64_t row = 0; row < tile_.rows; ++row) {
       for (std::int64_t column = 0; column < tile_.columns; ++column) {
-        if (bad_rows_[static_cast<std::size_t>(row)] != 0 || bad_columns_[static_cast<std::size_t>(column)] != 0) interpret(row, column);
+        if ((*bad_rows_)[static_cast<std::size_t>(row)] != 0 || (*bad_columns_)[static_cast<std::size_t>(column)] != 0)
+          interpret(row, column);
       }
     }
   }
@@ -343,6 +341,7 @@ class TileRun {
     one.a = tile_.a.subspan(static_cast<std::size_t>(row * tile_.k), static_cast<std::size_t>(tile_.k));
     one.b = tile_.b.subspan(static_cast<std::size_t>(column * tile_.k), static_cast<std::size_t>(tile_.k));
     one.a_blocks = one.b_blocks = {};
+    one.a_cache = one.b_cache = nullptr;
     one.output_index = tile_.output_index.subspan(at, 1);
     if (!tile_.pe_index.empty()) one.pe_index = tile_.pe_index.subspan(at, 1);
     if (!tile_.accumulator.empty()) one.accumulator = tile_.accumulator.subspan(at, 1);
@@ -360,7 +359,10 @@ class TileRun {
   const Tile& tile_;
   TileResult& result_;
   LayerFacts facts_;
-  std::vector<char> bad_rows_, bad_columns_;
+  PackCache own_a_cache_, own_b_cache_;  ///< where the tile brings none
+  PackCache &a_cache_, &b_cache_;
+  const std::vector<char>*bad_rows_ = nullptr, *bad_columns_ = nullptr;
+  std::vector<std::int64_t> order_;  ///< of the terms; empty: as they come
   std::optional<LaneTile> general_, native_;
   std::optional<TileProducts> products_;
   bool exact_sums_ = false;  ///< every sum of every block was exact in the lane

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace accsim::sim::kernels {
 namespace {
@@ -20,77 +21,124 @@ LaneBuffer::LaneBuffer(std::size_t bytes, bool zeroed) : memory_(static_cast<std
   if (zeroed) std::fill_n(memory_.get(), bytes + 64, std::byte{0});
 }
 
-LaneTile::LaneTile(FloatProof proof, const FloatLanes& lanes, const Datapath& datapath, const Tile& tile, const std::vector<char>& bad_rows,
-                   const std::vector<char>& bad_columns)
+const ScannedLines& scanned(const FloatLanes& lanes, const LaneSource& source, PackCache& cache) {
+  auto& s = cache.find<ScannedLines>([](const ScannedLines&) { return true; }, [] { return std::make_unique<ScannedLines>(); });
+  std::call_once(s.once, [&] {
+    s.bad.assign(static_cast<std::size_t>(source.lines), 0);
+    for (std::int64_t line = 0; line < source.lines; ++line) {
+      const bool before = s.all.nonfinite;
+      s.all.nonfinite = false;
+      lanes.scan(source.values.data() + line * source.k, source.k, s.all);
+      s.bad[static_cast<std::size_t>(line)] = s.all.nonfinite ? 1 : 0;
+      s.all.nonfinite |= before;
+    }
+  });
+  return s;
+}
+
+LaneRows::LaneRows(const FloatProof& proof, const FloatLanes& lanes, const LaneSource& source)
+    : lanes_(lanes),
+      scale_(proof.scale_a),
+      packed_(proof.plan.packed),
+      min_normal_(proof.plan.product.min_normal),
+      k_(source.k),
+      word_bytes_(proof.lane.binary64 ? 8 : 4),
+      is_packed_(static_cast<std::size_t>(source.lines + most_rows), 0),
+      values_(place(source.lines + most_rows), false),
+      least_(packed_ ? place(source.lines + most_rows) : 0, false) {}
+
+bool LaneRows::serves(const FloatProof& proof, const FloatLanes& lanes) const {
+  return &lanes_ == &lanes && scale_ == proof.scale_a && packed_ == proof.plan.packed && min_normal_ == proof.plan.product.min_normal;
+}
+
+void LaneRows::pack(const LaneSource& source, std::int64_t row, int rows) {
+  for (std::int64_t r = row; r < row + rows; ++r) {
+    char& is_packed = is_packed_[static_cast<std::size_t>(r)];
+    if (is_packed != 0) continue;
+    is_packed = 1;
+    if (r >= source.lines || (*source.bad)[static_cast<std::size_t>(r)] != 0) {
+      std::memset(values_.at(place(r)), 0, place(1));
+      if (packed_) std::memset(least_.at(place(r)), 0, place(1));
+      continue;
+    }
+    lanes_.pack(source.values.data() + r * k_, source.order.empty() ? nullptr : source.order.data(), k_, std::ldexp(1.0, scale_),
+                values_.at(place(r)), 1);
+    if (packed_) lanes_.least_factors(values_.at(place(r)), k_, min_normal_, least_.at(place(r)));
+  }
+}
+
+LaneColumns::LaneColumns(const FloatProof& proof, const FloatLanes& lanes, const LaneSource& source)
+    : lanes_(lanes), scale_(proof.scale_b), word_bytes_(proof.lane.binary64 ? 8 : 4) {
+  const std::int64_t width = std::int64_t{lanes.lanes} * lanes.vectors;
+  for (std::int64_t first = 0; first < source.lines; first += width) {
+    const std::int64_t columns = std::min(source.lines - first, width);
+    groups_.push_back({first, columns, static_cast<int>((columns + lanes.lanes - 1) / lanes.lanes)});
+  }
+  packed_ = std::vector<Packed>(groups_.size());
+}
+
+bool LaneColumns::serves(const FloatProof& proof, const FloatLanes& lanes) const { return &lanes_ == &lanes && scale_ == proof.scale_b; }
+
+const void* LaneColumns::group(const LaneSource& source, std::size_t group) {
+  Packed& packed = packed_[group];
+  std::call_once(packed.once, [&] { pack(source, group); });
+  return packed.words->at(0);
+}
+
+void LaneColumns::pack(const LaneSource& source, std::size_t group) {
+  const ColumnGroup& g = groups_[group];
+  const std::int64_t stride = std::int64_t{g.vectors} * lanes_.lanes;
+  const auto bad = source.bad->begin() + g.first;
+  const bool full = g.columns == stride && std::find(bad, bad + g.columns, 1) == bad + g.columns;
+  auto words = std::make_unique<LaneBuffer>(static_cast<std::size_t>(stride * source.k) * word_bytes_, !full);
+  constexpr std::int64_t terms = 128;  // of all columns, so that what is written stays in the nearest cache
+  const bool in_order = source.order.empty();
+  for (std::int64_t first = 0; first < source.k; first += terms) {
+    for (std::int64_t c = 0; c < g.columns; ++c) {
+      if (bad[c] != 0) continue;
+      const double* column = source.values.data() + (g.first + c) * source.k;
+      lanes_.pack(in_order ? column + first : column, in_order ? nullptr : source.order.data() + first, std::min(terms, source.k - first),
+                  std::ldexp(1.0, scale_), words->at(static_cast<std::size_t>(first * stride + c) * word_bytes_), stride);
+    }
+  }
+  packed_[group].words = std::move(words);
+}
+
+LaneTile::LaneTile(FloatProof proof, const FloatLanes& lanes, const Datapath& datapath, const Tile& tile, const LaneSource& rows,
+                   const LaneSource& columns, PackCache& a_cache, PackCache& b_cache)
     : proof_(std::move(proof)),
       lanes_(lanes),
       tile_(tile),
-      bad_rows_(bad_rows),
-      bad_columns_(bad_columns),
-      order_(datapath.product.permute.empty() ? std::vector<std::int64_t>{} : term_order(datapath, tile.k)),
+      a_(rows),
+      b_(columns),
+      rows_(a_cache.find<LaneRows>([&](const LaneRows& r) { return r.serves(proof_, lanes); },
+                                   [&] { return std::make_unique<LaneRows>(proof_, lanes, rows); })),
+      columns_(b_cache.find<LaneColumns>([&](const LaneColumns& c) { return c.serves(proof_, lanes); },
+                                         [&] { return std::make_unique<LaneColumns>(proof_, lanes, columns); })),
       word_bytes_(proof_.lane.binary64 ? 8 : 4),
       unscale_(std::ldexp(1.0, std::clamp(-proof_.scale(), -1000, 1000))),
-      row_packed_(static_cast<std::size_t>(tile.rows), 0),
-      a_(static_cast<std::size_t>((tile.rows + most_rows) * tile.k) * word_bytes_, true),
-      a_least_(proof_.plan.packed ? static_cast<std::size_t>((tile.rows + most_rows) * tile.k) * word_bytes_ : 0, true),
       scratch_(static_cast<std::size_t>(proof_.scratch_slots * lanes.register_bytes), true),
       initial_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_, true),
       results_(static_cast<std::size_t>(most_rows * lanes.vectors * lanes.lanes) * word_bytes_, true) {
   place_generators(proof_.plan, datapath, tile);
   random_ = is_random(proof_.plan);
-  const std::int64_t width = std::int64_t{lanes.lanes} * lanes.vectors;
-  for (std::int64_t first = 0; first < tile.columns; first += width) {
-    const std::int64_t columns = std::min(tile.columns - first, width);
-    groups_.push_back({first, columns, static_cast<int>((columns + lanes.lanes - 1) / lanes.lanes)});
-  }
-  b_.resize(groups_.size());
-  low_.resize(static_cast<std::size_t>(most_rows * width));
+  low_.resize(static_cast<std::size_t>(most_rows * lanes.lanes * lanes.vectors));
   high_.resize(low_.size());
   element_.resize(low_.size());
   overflowed_.resize(low_.size());
 }
 
-void LaneTile::pack_row(std::int64_t row) {
-  row_packed_[static_cast<std::size_t>(row)] = 1;
-  if (bad_rows_[static_cast<std::size_t>(row)] != 0) return;
-  const std::size_t at = static_cast<std::size_t>(row * tile_.k) * word_bytes_;
-  lanes_.pack(tile_.a.data() + row * tile_.k, order_.empty() ? nullptr : order_.data(), tile_.k, std::ldexp(1.0, proof_.scale_a), a_.at(at),
-              1);
-  if (proof_.plan.packed) lanes_.least_factors(a_.at(at), tile_.k, proof_.plan.product.min_normal, a_least_.at(at));
-}
-
-void LaneTile::pack_group(std::size_t group) {
-  const ColumnGroup& g = groups_[group];
-  const std::int64_t stride = std::int64_t{g.vectors} * lanes_.lanes;
-  const auto bad = bad_columns_.begin() + g.first;
-  const bool full = g.columns == stride && std::find(bad, bad + g.columns, 1) == bad + g.columns;
-  b_[group] = std::make_unique<LaneBuffer>(static_cast<std::size_t>(stride * tile_.k) * word_bytes_, !full);
-  constexpr std::int64_t terms = 128;  // of all columns, so that what is written stays in the nearest cache
-  for (std::int64_t first = 0; first < tile_.k; first += terms) {
-    for (std::int64_t c = 0; c < g.columns; ++c) {
-      if (bad_columns_[static_cast<std::size_t>(g.first + c)] != 0) continue;
-      const double* column = tile_.b.data() + (g.first + c) * tile_.k;
-      lanes_.pack(order_.empty() ? column + first : column, order_.empty() ? nullptr : order_.data() + first,
-                  std::min(terms, tile_.k - first), std::ldexp(1.0, proof_.scale_b),
-                  b_[group]->at(static_cast<std::size_t>(first * stride + c) * word_bytes_), stride);
-    }
-  }
-}
-
 FloatBlock LaneTile::block(std::size_t group, std::int64_t row, int rows) {
-  const ColumnGroup& g = groups_[group];
-  if (!b_[group]) pack_group(group);
-  for (std::int64_t r = row; r < std::min<std::int64_t>(row + rows, tile_.rows); ++r) {
-    if (row_packed_[static_cast<std::size_t>(r)] == 0) pack_row(r);
-  }
+  const ColumnGroup& g = groups()[group];
+  rows_.pack(a_, row, rows);
   FloatBlock block;
   block.k = tile_.k;
   block.rows = rows;
   block.vectors = g.vectors;
-  block.a = a_.at(static_cast<std::size_t>(row * tile_.k) * word_bytes_);
-  block.a_least = a_least_.at(proof_.plan.packed ? static_cast<std::size_t>(row * tile_.k) * word_bytes_ : 0);
+  block.a = rows_.values(row);
+  block.a_least = rows_.least(row);
   block.a_stride = tile_.k;
-  block.b = b_[group]->at(0);
+  block.b = columns_.group(b_, group);
   block.output_low = low_.data();
   block.output_high = high_.data();
   block.element = element_.data();
@@ -102,8 +150,7 @@ FloatBlock LaneTile::block(std::size_t group, std::int64_t row, int rows) {
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < std::int64_t{g.vectors} * lanes_.lanes; ++c) {
       const bool real = row + r < tile_.rows && c < g.columns;
-      const bool good =
-          real && bad_rows_[static_cast<std::size_t>(row + r)] == 0 && bad_columns_[static_cast<std::size_t>(g.first + c)] == 0;
+      const bool good = real && (*a_.bad)[static_cast<std::size_t>(row + r)] == 0 && (*b_.bad)[static_cast<std::size_t>(g.first + c)] == 0;
       const std::size_t at = place(r, c, g.vectors);
       const auto output = static_cast<std::size_t>((row + r) * tile_.columns + g.first + c);
       const auto index = real ? static_cast<std::uint64_t>(tile_.output_index[output]) : 0;

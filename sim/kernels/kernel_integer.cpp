@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <mutex>
 
 #include "sim/kernels/executors.h"
 #include "sim/kernels/integer_plan.h"
@@ -29,20 +30,37 @@ const IntegerLanes& lanes_for(Isa isa) {
   return integer_lanes_baseline();
 }
 
+/// An operand's lines as integers, found once.
+struct LineIntegers final : PackCache::Entry {
+  std::once_flag once;
+  std::optional<Integers> integers;
+};
+
+/// Columns in words of T, packed once: panels of a vector's columns, term by term.
+template <class T>
+struct IntegerColumns final : PackCache::Entry {
+  IntegerColumns(IntegerLoop of_loop, std::int64_t words) : loop(of_loop), memory(words) {}
+  const IntegerLoop loop;
+  std::once_flag once;
+  const LaneMemory<T> memory;
+};
+
 /// One tile on its way through the lanes.
 class IntegerRun {
  public:
   IntegerRun(const IntegerLanes& lanes, const Datapath& datapath, const Tile& tile, TileResult& result)
-      : lanes_(lanes), datapath_(datapath), tile_(tile), result_(result) {}
+      : lanes_(lanes),
+        datapath_(datapath),
+        tile_(tile),
+        result_(result),
+        a_cache_(tile.a_cache != nullptr ? *tile.a_cache : own_a_cache_),
+        b_cache_(tile.b_cache != nullptr ? *tile.b_cache : own_b_cache_) {}
 
   /// False where the tile turns out not to be covered.
   bool run() {
     if (tile_.k < 1) return false;
-    std::vector<double> a_copies, b_copies;
-    const std::span<const double> a_values = doubles_of(tile_.a, tile_.a_exact, a_copies);
-    const std::span<const double> b_values = doubles_of(tile_.b, tile_.b_exact, b_copies);
-    const std::optional<Integers> a = integers_of(a_values, tile_.k, format_of(datapath_.a), lanes_);
-    const std::optional<Integers> b = integers_of(b_values, tile_.k, format_of(datapath_.b), lanes_);
+    const std::optional<Integers>& a = integers(tile_.a, tile_.a_exact, datapath_.a, a_cache_);
+    const std::optional<Integers>& b = integers(tile_.b, tile_.b_exact, datapath_.b, b_cache_);
     if (!a || !b || !plan_for(*a, *b)) return false;
     choose_loop(*a, *b);
     order_terms();
@@ -52,7 +70,15 @@ class IntegerRun {
   }
 
  private:
-  static const formats::Format* format_of(const Operand& operand) { return operand.format ? &*operand.format : nullptr; }
+  const std::optional<Integers>& integers(std::span<const double> values, std::span<const formats::Exact> exact, const Operand& operand,
+                                          PackCache& cache) const {
+    auto& lines = cache.find<LineIntegers>([](const LineIntegers&) { return true; }, [] { return std::make_unique<LineIntegers>(); });
+    std::call_once(lines.once, [&] {
+      std::vector<double> copies;
+      lines.integers = integers_of(doubles_of(values, exact, copies), tile_.k, operand.format ? &*operand.format : nullptr, lanes_);
+    });
+    return lines.integers;
+  }
 
   bool plan_for(const Integers& a, const Integers& b) {
     IntegerBounds bounds{.product_unit = a.unit + b.unit, .terms = tile_.k, .has_initial = !tile_.accumulator.empty()};
@@ -179,6 +205,13 @@ class IntegerRun {
   }
 
   template <class T>
+  void pack_columns(const Integers& x, std::int64_t lanes, T* out) {
+    const std::int64_t full = tile_.columns / lanes * lanes;
+    if (full < job_.panels * lanes) std::fill(out + full * job_.words, out + job_.panels * job_.words * lanes, T{0});
+    for (std::int64_t c = 0; c < tile_.columns; ++c) pack_column(x, c, lanes, out + c / lanes * job_.words * lanes + c % lanes);
+  }
+
+  template <class T>
   void pack(const Integers& a, const Integers& b) {
     const std::int64_t lanes = lanes_.vector_bytes / static_cast<std::int64_t>(sizeof(T));
     job_.rows = tile_.rows;
@@ -189,12 +222,12 @@ class IntegerRun {
       job_.slack = slack_.data();
     }
     const LaneMemory<T> rows(tile_.rows * static_cast<std::int64_t>(terms_.size()));
-    const LaneMemory<T> columns(job_.panels * job_.words * lanes);
     for (std::int64_t r = 0; r < tile_.rows; ++r)
       pack_row(a, r, rows.data() + r * job_.words * (job_.loop == IntegerLoop::pairs ? 1 : job_.wide ? 1 : 2));
-    const std::int64_t full = tile_.columns / lanes * lanes;
-    if (full < job_.panels * lanes) std::fill(columns.data() + full * job_.words, columns.data() + job_.panels * job_.words * lanes, T{0});
-    for (std::int64_t c = 0; c < tile_.columns; ++c) pack_column(b, c, lanes, columns.data() + c / lanes * job_.words * lanes + c % lanes);
+    auto& columns =
+        b_cache_.find<IntegerColumns<T>>([&](const IntegerColumns<T>& c) { return c.loop == job_.loop; },
+                                         [&] { return std::make_unique<IntegerColumns<T>>(job_.loop, job_.panels * job_.words * lanes); });
+    std::call_once(columns.once, [&] { pack_columns(b, lanes, columns.memory.data()); });
     const std::int64_t padded = job_.panels * lanes;
     const LaneMemory<char> scratch(plan_.scratch * lanes_.vector_bytes);
     const LaneMemory<std::int64_t> values(tile_.rows * padded);
@@ -208,7 +241,7 @@ class IntegerRun {
       job_.initial_level = plan_.initial_level;
     }
     job_.a = rows.data();
-    job_.b = columns.data();
+    job_.b = columns.memory.data();
     std::copy(std::begin(plan_.levels), std::end(plan_.levels), std::begin(job_.levels));
     job_.level_count = plan_.level_count;
     job_.rounded_product = plan_.rounded_product;
@@ -270,6 +303,8 @@ class IntegerRun {
   const Datapath& datapath_;
   const Tile& tile_;
   TileResult& result_;
+  PackCache own_a_cache_, own_b_cache_;  ///< where the tile brings none
+  PackCache &a_cache_, &b_cache_;
   IntegerPlan plan_;
   IntegerJob job_;
   Int128 largest_product_ = 0;

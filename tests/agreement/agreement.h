@@ -1,6 +1,7 @@
 // Any executor against the interpreter on one tile: every bit, every count.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <random>
@@ -105,8 +106,63 @@ inline std::string difference(const sim::TileResult& expected, const sim::TileRe
   return text.str();
 }
 
-/// Runs a case on every executor whose name starts with `family`; the text of the first difference, with the datapath. `ran` counts the
-/// executors that did not refuse.
+/// The tile in four, those with the same rows or columns sharing what the executor makes of them, put together again.
+inline sim::TileResult in_parts(const sim::Executor& executor, const sim::Datapath& datapath, const sim::Tile& tile) {
+  sim::TileResult whole;
+  whole.outputs.resize(static_cast<std::size_t>(tile.rows * tile.columns), formats::NarrowExact::zero());
+  whole.overflowed.resize(whole.outputs.size());
+  const auto lines = [k = tile.k](std::span<const double> all, std::int64_t first, std::int64_t count) {
+    return all.subspan(static_cast<std::size_t>(first * k), static_cast<std::size_t>(count * k));
+  };
+  const std::int64_t rows[] = {0, tile.rows / 3, tile.rows};
+  const std::int64_t columns[] = {0, tile.columns / 2, tile.columns};
+  sim::PackCache a_cache[2];
+  sim::PackCache b_cache[2];
+  for (int i = 0; i < 4; ++i) {
+    const int r = i / 2;
+    const int c = i % 2;
+    sim::Tile part = tile;
+    part.rows = rows[r + 1] - rows[r];
+    part.columns = columns[c + 1] - columns[c];
+    part.a = lines(tile.a, rows[r], part.rows);
+    part.b = lines(tile.b, columns[c], part.columns);
+    part.a_cache = &a_cache[r];
+    part.b_cache = &b_cache[c];
+    std::vector<std::size_t> places;
+    for (std::int64_t row = rows[r]; row < rows[r + 1]; ++row) {
+      for (std::int64_t column = columns[c]; column < columns[c + 1]; ++column)
+        places.push_back(static_cast<std::size_t>(row * tile.columns + column));
+    }
+    if (places.empty()) continue;
+    const auto picked = [&](const auto& all) {
+      std::vector<typename std::decay_t<decltype(all)>::value_type> some;
+      for (const std::size_t at : places) {
+        if (!all.empty()) some.push_back(all[at]);
+      }
+      return some;
+    };
+    const auto output_index = picked(tile.output_index);
+    const auto pe_index = picked(tile.pe_index);
+    const auto accumulator = picked(tile.accumulator);
+    part.output_index = output_index;
+    part.pe_index = pe_index;
+    part.accumulator = accumulator;
+    sim::TileResult found;
+    executor.run(datapath, part, found);
+    for (std::size_t j = 0; j < places.size(); ++j) {
+      whole.outputs[places[j]] = found.output(j);
+      whole.overflowed[places[j]] = found.overflowed[j];
+    }
+    whole.events.merge(found.events);
+    whole.max_abs_product = std::max(whole.max_abs_product, found.max_abs_product);
+    whole.max_abs_partial = std::max(whole.max_abs_partial, found.max_abs_partial);
+    whole.saved_cycles += found.saved_cycles;
+  }
+  return whole;
+}
+
+/// Runs a case, whole and in parts, on every executor whose name starts with `family`; the text of the first difference, with the datapath.
+/// `ran` counts the executors that did not refuse.
 inline std::string disagreement(Case& c, std::string_view family, int& ran) {
   const sim::LayerFacts facts = c.facts();
   const sim::Tile tile = c.tile();
@@ -120,10 +176,13 @@ inline std::string disagreement(Case& c, std::string_view family, int& ran) {
     ++ran;
     sim::TileResult found;
     executor->run(c.datapath, tile, found);
-    const std::string what = difference(*expected, found, static_cast<std::size_t>(c.rows * c.columns));
+    const auto outputs = static_cast<std::size_t>(c.rows * c.columns);
+    std::string what = difference(*expected, found, outputs);
+    const bool whole = !what.empty();
+    if (!whole) what = difference(*expected, in_parts(*executor, c.datapath, tile), outputs);
     if (!what.empty()) {
-      return std::string(executor->name()) + " " + std::to_string(c.rows) + "x" + std::to_string(c.columns) + "x" + std::to_string(c.k) +
-             ":\n" + what + sim::to_toml(c.datapath);
+      return std::string(executor->name()) + (whole ? " " : " in parts, ") + std::to_string(c.rows) + "x" + std::to_string(c.columns) +
+             "x" + std::to_string(c.k) + ":\n" + what + sim::to_toml(c.datapath);
     }
   }
   return {};
