@@ -24,27 +24,32 @@ void in_stages(const WorkShape& shape, const std::function<void(const WorkStage&
   const std::int64_t panels_at_once =
       std::clamp<std::int64_t>(stage_bytes / (k * shape.bytes_b * panel_columns), 1, std::min(panels_a_stage, panels_a_group * l.batch));
 
-  std::int64_t rows = std::min(l.m, std::clamp<std::int64_t>(task_bytes / (k * shape.bytes_a), 1, shape.is_slow ? 64 : 128));
+  const std::int64_t rows = std::min(l.m, std::clamp<std::int64_t>(task_bytes / (k * shape.bytes_a), 1, shape.is_slow ? 64 : 128));
   std::int64_t columns = panel_columns;
-  const auto tasks = [&] { return parts(l.m, rows) * parts(panel_columns, columns) * panels_at_once; };
-  while (shape.threads > 1 && tasks() < std::int64_t{8} * shape.threads && (rows > 8 || columns > 8)) {
-    if (rows >= columns || columns <= 8) rows = rows > 8 ? std::min(rows - 1, to_eight((rows + 1) / 2)) : rows;
-    else columns = std::min(columns - 1, to_eight((columns + 1) / 2));
-  }
+  const std::int64_t several = std::int64_t{8} * shape.threads;
+  while (shape.threads > 1 && columns > 8 && parts(l.m, 8) * parts(panel_columns, columns) * panels_at_once < several)
+    columns = std::min(columns - 1, to_eight((columns + 1) / 2));
 
   WorkStage stage;
   const auto flush = [&] {
-    if (!stage.panels.empty()) run(stage);
+    if (stage.panels.empty()) return;
+    std::int64_t left = static_cast<std::int64_t>(stage.panels.size()) * l.m;
+    for (std::size_t p = 0; p < stage.panels.size(); ++p) {
+      for (std::int64_t r = 0; r < l.m;) {
+        const std::int64_t share = to_eight(parts(left, std::int64_t{2} * shape.threads));
+        const std::int64_t n = std::min(shape.threads > 1 ? std::min(rows, share) : rows, l.m - r);
+        for (std::int64_t c = 0; c < stage.panels[p].columns; c += columns)
+          stage.tasks.push_back({p, r, n, c, std::min(columns, stage.panels[p].columns - c)});
+        r += n;
+        left -= n;
+      }
+    }
+    run(stage);
     stage = {};
   };
   for (std::int64_t g = 0; g < l.batch; ++g) {
     for (std::int64_t p = 0; p < l.n; p += panel_columns) {
-      const WorkPanel panel{g, p, std::min(panel_columns, l.n - p)};
-      for (std::int64_t r = 0; r < l.m; r += rows) {
-        for (std::int64_t c = 0; c < panel.columns; c += columns)
-          stage.tasks.push_back({stage.panels.size(), r, std::min(rows, l.m - r), c, std::min(columns, panel.columns - c)});
-      }
-      stage.panels.push_back(panel);
+      stage.panels.push_back({g, p, std::min(panel_columns, l.n - p)});
       if (static_cast<std::int64_t>(stage.panels.size()) == panels_at_once) flush();
     }
   }

@@ -34,8 +34,9 @@ struct WorkShape {
   [[nodiscard]] std::int64_t tile_columns() const { return is_slow ? 64 : 512; }
 };
 
-/// Cuts a layer so that a stage's panels take about 32 MB, a task's rows about 8 MB, and every thread finds several tasks. Firsts of rows
-/// and columns within a panel are multiples of eight.
+/// Cuts a layer so that a stage's panels take about 32 MB and a task's rows about 8 MB. Between threads a stage's tasks become smaller
+/// towards its end, so that all threads end together (guided self-scheduling, Polychronopoulos and Kuck 1987, doi 10.1109/TC.1987.5009495).
+/// Firsts of rows and columns within a panel are multiples of eight.
 void in_stages(const WorkShape& shape, const std::function<void(const WorkStage&)>& stage);
 
 /// One output a stage, in the result's row-major order.
