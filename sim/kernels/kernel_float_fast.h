@@ -16,6 +16,7 @@ class FastLoop {
   using Word = typename O::Word;
   static constexpr int registers = fast_rows * vectors;
   static constexpr int stride = vectors * O::lanes;
+  using Sums = LevelSums<O, registers>;
   static constexpr bool odd_sums = fast == FloatFast::saturated_odd;
   static constexpr bool saturating = fast == FloatFast::saturated || odd_sums;
   static constexpr bool truncated = fast == FloatFast::truncated || saturating;
@@ -97,17 +98,9 @@ class FastLoop {
   static __attribute__((noinline)) void run(const FloatPlan& plan, FloatBlock& block) {
     const T* a = static_cast<const T*>(block.a);
     const T* b = static_cast<const T*>(block.b);
-    Real* upper = static_cast<Real*>(block.scratch);  // accumulators of the levels above the innermost
-    std::int64_t count[float_max_levels] = {};
-    for (int i = 0; i < plan.levels * registers; ++i) upper[i] = Real{};
+    Sums sums(plan, block);
     Real acc[registers];
-    unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = Real{}; });
-    if (block.initial != nullptr) {
-      const T* initial = static_cast<const T*>(block.initial);
-      if (plan.initial_level == 0) unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = O::load(initial + place(i)); });
-      else
-        for (int i = 0; i < registers; ++i) upper[plan.initial_level * registers + i] = O::load(initial + place(i));
-    }
+    sums.start(block, acc);
     Counts n;
     const Constants p = constants(plan.product);
     const Constants c = constants(plan.level[0].rounding);
@@ -126,58 +119,37 @@ class FastLoop {
         });
       }
       first = end;
-      Real* handed = upper;  // the innermost level's slot
+      Real* handed = sums.handed();
       unrolled<registers>([&](auto i) ACCSIM_LAMBDA {
         handed[i] = acc[i];
         acc[i] = Real{};
       });
-      hand_up(plan, block, upper, count, n, first == block.k);
+      hand_up(plan, sums, n, first == block.k);
     }
-    finish(n, c, block);
+    finish(n, c, sums, block);
   }
 
  private:
-  static constexpr int place(int i) { return (i / vectors) * stride + (i % vectors) * O::lanes; }
-
-  /// Adds what the innermost level hands up, as far as levels are full, or all that is there at the end.
-  static __attribute__((noinline)) void hand_up(const FloatPlan& plan, FloatBlock& block, Real* upper, std::int64_t* count, Counts& n,
-                                                bool is_end) {
-    const Real* handed = upper;
-    for (int l = 1; l < plan.levels; ++l) {
+  static __attribute__((noinline)) void hand_up(const FloatPlan& plan, Sums& sums, Counts& n, bool is_end) {
+    if (truncated && is_end && plan.levels == 1) {
+      Real* handed = sums.handed();
+      for (int i = 0; i < registers; ++i) handed[i] = signed_zero(Real{}, Real{}, handed[i]);
+    }
+    sums.hand_up(is_end, [&](int l, bool, const Real* acc, const Real* x, Real* result) ACCSIM_LAMBDA {
       const Constants c = constants(plan.level[l].rounding);
-      Real* acc = upper + l * registers;
-      Real result[registers];
       for (int v = 0; v < vectors; ++v) {
         for (int i = v; i < registers; i += vectors) {
-          Int& largest = n.largest[saturating ? i : v];
-          result[i] = sum(acc[i], handed[i], c, n, largest);
-          if (truncated && is_end && l + 1 == plan.levels) result[i] = signed_zero(acc[i], handed[i], result[i]);
+          result[i] = sum(acc[i], x[i], c, n, n.largest[saturating ? i : v]);
+          if (truncated && is_end && l + 1 == plan.levels) result[i] = signed_zero(acc[i], x[i], result[i]);
         }
       }
-      ++count[l];
-      const bool up = count[l] == plan.level[l].terms || is_end;
-      for (int i = 0; i < registers; ++i) acc[i] = result[i];
-      if (!up) return;
-      if (l + 1 < plan.levels) {
-        count[l] = 0;
-        for (int i = 0; i < registers; ++i) {
-          upper[i] = result[i];
-          acc[i] = Real{};
-        }
-        handed = upper;
-      } else if (is_end) {
-        handed = acc;
-      }
-    }
-    if (!is_end) return;
-    for (int i = 0; i < registers; ++i) {
-      const Real x = truncated && plan.levels == 1 ? signed_zero(Real{}, Real{}, handed[i]) : handed[i];
-      O::store(static_cast<T*>(block.results) + place(i), x);
-    }
+    });
   }
 
   static Real signed_zero(Real acc, Real x, Real result) { return with_sign_of_zero<O>(result, exact_sum(acc, x), acc, x); }
-  static void finish(const Counts& n, const Constants& c, FloatBlock& block) {
+
+  static void finish(const Counts& n, const Constants& c, Sums& sums, FloatBlock& block) {
+    for (int i = 0; i < registers; ++i) O::store(static_cast<T*>(block.results) + i * O::lanes, sums.handed()[i]);
     const std::int64_t tiny_sums = total<T>(n.nonzero) - total<T>(n.normal);  // none are counted where the lane rounds
     block.events[2] += total<T>(n.product_inexact);
     block.events[3] += total<T>(n.overflow);
@@ -188,16 +160,10 @@ class FastLoop {
     if constexpr (saturating) {
       for (int i = 0; i < registers; ++i) {
         for (int lane = 0; lane < O::lanes; ++lane)
-          block.overflowed[place(i) + lane] = static_cast<unsigned char>(n.largest[i][lane] >= c.overflow[lane] ? 1 : 0);
+          block.overflowed[i * O::lanes + lane] = static_cast<unsigned char>(n.largest[i][lane] >= c.overflow[lane] ? 1 : 0);
       }
     }
-    block.largest = 0;
-    for (const Int& largest : n.largest) {
-      for (int i = 0; i < O::lanes; ++i) {
-        const auto word = static_cast<std::uint64_t>(static_cast<typename O::UWord>(largest[i]));
-        if (word > block.largest) block.largest = word;
-      }
-    }
+    block.largest = largest_of<T>(n.largest);
   }
 };
 

@@ -2,7 +2,7 @@
 // steps. Included by lane units only.
 #pragma once
 
-#include "sim/kernels/kernel_float_ops.h"
+#include "sim/kernels/kernel_float_levels.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
@@ -25,7 +25,6 @@ class NativeLoop {
   struct History {
     Real sum[history_steps + 1][registers];  // the first is the accumulator
   };
-  static constexpr int place(int i) { return (i / vectors) * stride + (i % vectors) * O::lanes; }
 
   static __attribute__((noinline)) void steps(const FloatBlock& block, std::int64_t first, std::int64_t count, History& history) {
     const T* a = static_cast<const T*>(block.a) + first;
@@ -61,53 +60,18 @@ class NativeLoop {
     O::count(n.swamped, O::both_eq(inexact, O::bits(sum), O::bits(before)));
   }
 
-  static __attribute__((noinline)) void sums(const Real* acc, const Real* x, Real* result) {
+  static __attribute__((noinline)) void add(const Real* acc, const Real* x, Real* result) {
     for (int i = 0; i < registers; ++i) result[i] = acc[i] + x[i];
   }
   static __attribute__((noinline)) void look_at_sums(const Real* acc, const Real* x, const Real* result, Counts& n) {
     for (int i = 0; i < registers; ++i) look(acc[i] + x[i], O::negated(acc[i]) - x[i], acc[i], result[i], n, n.largest[i % vectors]);
   }
 
-  static void hand_up(const FloatPlan& plan, FloatBlock& block, Real* upper, std::int64_t* count, Counts& n, bool is_end) {
-    const Real* handed = upper;
-    for (int l = 1; l < plan.levels; ++l) {
-      Real* acc = upper + l * registers;
-      Real result[registers];
-      {
-        const HostRounding rounding(HostRounding::Way::nearest);
-        sums(acc, handed, result);
-      }
-      {
-        const HostRounding rounding(HostRounding::Way::down);
-        look_at_sums(acc, handed, result, n);
-      }
-      for (int i = 0; i < registers; ++i) acc[i] = result[i];
-      ++count[l];
-      if (count[l] != plan.level[l].terms && !is_end) return;
-      handed = acc;
-      if (l + 1 == plan.levels) break;
-      count[l] = 0;
-      for (int i = 0; i < registers; ++i) {
-        upper[i] = result[i];
-        acc[i] = Real{};
-      }
-      handed = upper;
-    }
-    if (!is_end) return;
-    for (int i = 0; i < registers; ++i) O::store(static_cast<T*>(block.results) + place(i), handed[i]);
-  }
-
  public:
   static void run(const FloatPlan& plan, FloatBlock& block) {
-    Real* upper = static_cast<Real*>(block.scratch);  // accumulators of the levels above the innermost
-    std::int64_t count[float_max_levels] = {};
-    for (int i = 0; i < plan.levels * registers; ++i) upper[i] = Real{};
+    LevelSums<O, registers> sums(plan, block);
     History history;
-    for (int i = 0; i < registers; ++i) history.sum[0][i] = Real{};
-    if (block.initial != nullptr) {
-      Real* to = plan.initial_level == 0 ? history.sum[0] : upper + plan.initial_level * registers;
-      for (int i = 0; i < registers; ++i) to[i] = O::load(static_cast<const T*>(block.initial) + place(i));
-    }
+    sums.start(block, history.sum[0]);
     Counts n;
     const std::int64_t terms = plan.level[0].terms;
     for (std::int64_t first = 0; first < block.k;) {
@@ -125,21 +89,26 @@ class NativeLoop {
         for (int i = 0; i < registers; ++i) history.sum[0][i] = history.sum[steps_now][i];
       }
       first = end;
+      Real* handed = sums.handed();
       for (int i = 0; i < registers; ++i) {
-        upper[i] = history.sum[0][i];
+        handed[i] = history.sum[0][i];
         history.sum[0][i] = Real{};
       }
-      hand_up(plan, block, upper, count, n, first == block.k);
+      sums.hand_up(first == block.k, [&](int, bool, const Real* acc, const Real* x, Real* result) {
+        {
+          const HostRounding rounding(HostRounding::Way::nearest);
+          add(acc, x, result);
+        }
+        {
+          const HostRounding rounding(HostRounding::Way::down);
+          look_at_sums(acc, x, result, n);
+        }
+      });
     }
+    for (int i = 0; i < registers; ++i) O::store(static_cast<T*>(block.results) + i * O::lanes, sums.handed()[i]);
     block.events[5] += total<T>(n.inexact);
     block.events[6] += total<T>(n.swamped);
-    block.largest = 0;
-    for (const Int& largest : n.largest) {
-      for (int i = 0; i < O::lanes; ++i) {
-        const auto word = static_cast<std::uint64_t>(static_cast<typename O::UWord>(largest[i]));
-        if (word > block.largest) block.largest = word;
-      }
-    }
+    block.largest = largest_of<T>(n.largest);
   }
 };
 

@@ -356,25 +356,6 @@ struct Ops {
 #endif
 };
 
-/// The sum of all lanes.
-template <class T>
-std::int64_t total(const typename Ops<T>::Int& counter) {
-  std::int64_t sum = 0;
-  for (int i = 0; i < Ops<T>::lanes; ++i) sum += counter[i];
-  return sum;
-}
-
-/// A last sum `result` of acc + x, where it is zero, with its sign: that of the `exact` sum, or as the host has it where two numbers
-/// cancel; NaN where the addends are zeros, whose signs a truncating loop does not keep.
-template <class O>
-typename O::Real with_sign_of_zero(typename O::Real result, typename O::Real exact, typename O::Real acc, typename O::Real x) {
-  using Int = typename O::Int;
-  const Int sign = O::bits(exact) & O::set(O::sign);
-  const typename O::Mask unknown = O::eq(O::magnitude(acc) | O::magnitude(x), Int{});
-  const Int zero = O::select(unknown, O::set(O::infinity + 1), sign);
-  return O::real(O::select(O::eq(O::magnitude(result), Int{}), zero, O::bits(result)));
-}
-
 /// The host's rounding while lanes run; restored at the end.
 class HostRounding {
  public:

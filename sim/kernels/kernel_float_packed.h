@@ -3,6 +3,7 @@
 #pragma once
 
 #include "sim/kernels/kernel_float_halves.h"
+#include "sim/kernels/kernel_float_levels.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
@@ -22,6 +23,7 @@ class PackedLoop {
   static constexpr int registers = rows * vectors;
   static constexpr int pairs = registers / 2;
   static constexpr int stride = vectors * O::lanes;
+  using Sums = LevelSums<O, pairs, Half>;
   static constexpr int window = 32;  // counts of a window fit 16 bits
 
   struct Constants {
@@ -54,8 +56,6 @@ class PackedLoop {
     to.overflow += H::widened(n.overflow);
     to.product_inexact += H::widened(n.product_inexact);
   }
-
-  static constexpr int place(int i) { return (i / vectors) * stride + (i % vectors) * O::lanes; }
 
   /// One pair's accumulators plus x and y. `clamps`: sums beyond the largest number become it; returns where.
   template <bool clamps, bool brief>
@@ -126,9 +126,7 @@ class PackedLoop {
  public:
   template <bool fit, bool brief>
   static __attribute__((noinline)) void run(const FloatPlan& plan, FloatBlock& block) {
-    Half* upper = static_cast<Half*>(block.scratch);  // accumulators of the levels above the innermost
-    std::int64_t count[float_max_levels] = {};
-    for (int j = 0; j < plan.levels * pairs; ++j) upper[j] = Half{};
+    Sums sums(plan, block);
     const Operands in = operands(plan, block);
     const Constants c = constants(plan.level[0].rounding);
     const std::int64_t terms = plan.level[0].terms;
@@ -157,11 +155,12 @@ class PackedLoop {
         unrolled<pairs>([&](auto j) ACCSIM_LAMBDA { acc[j] = before[j]; });
       }
       first = end;
+      Half* handed = sums.handed();
       unrolled<pairs>([&](auto j) ACCSIM_LAMBDA {
-        upper[j] = acc[j];
+        handed[j] = acc[j];
         acc[j] = Half{};
       });
-      hand_up<brief>(plan, block, upper, count, all, first == block.k);
+      hand_up<brief>(plan, block, sums, all, first == block.k);
     }
     finish(all, block);
   }
@@ -197,43 +196,31 @@ class PackedLoop {
     return H::any(any);
   }
 
-  /// Adds what the innermost level hands up, as far as levels are full, or all that is there at the end.
   template <bool brief>
-  static __attribute__((noinline)) void hand_up(const FloatPlan& plan, FloatBlock& block, Half* upper, std::int64_t* count, Totals& all,
-                                                bool is_end) {
-    Half before[pairs] = {};  // of the level last done
-    Half addend[pairs];
-    Half sums[pairs];
-    for (int j = 0; j < pairs; ++j) addend[j] = sums[j] = upper[j];
-    for (int l = 1; l < plan.levels; ++l) {
+  static __attribute__((noinline)) void hand_up(const FloatPlan& plan, FloatBlock& block, Sums& sums, Totals& all, bool is_end) {
+    Half before[pairs] = {};  // of the last level: the accumulators and what was added, where anything is known of them
+    Half addend[pairs] = {};
+    sums.hand_up(is_end, [&](int l, bool, const Half* acc, const Half* x, Half* result) ACCSIM_LAMBDA {
       const Constants c = constants(plan.level[l].rounding);
       Brief n{};
       Half largest = all.largest;
       for (int j = 0; j < pairs; ++j) {
-        addend[j] = sums[j];
-        before[j] = sums[j] = upper[l * pairs + j];
-        all.overflowed[j] |= sum<true, brief>(sums[j], O::real(H::first(addend[j])), O::real(H::second(addend[j])), c, n, largest);
+        addend[j] = x[j];
+        before[j] = result[j] = acc[j];
+        all.overflowed[j] |= sum<true, brief>(result[j], O::real(H::first(x[j])), O::real(H::second(x[j])), c, n, largest);
       }
       all.largest = largest;
       add(all.outer, n);
-      ++count[l];
-      const bool up = count[l] == plan.level[l].terms || is_end;
-      const bool last = l + 1 == plan.levels;
-      for (int j = 0; j < pairs; ++j) upper[l * pairs + j] = up && !last ? Half{} : sums[j];
-      if (!up) return;
-      if (!last) count[l] = 0;
-    }
+    });
     if (!is_end) return;
-    if (plan.levels == 1) {  // of its last sum nothing is known
-      for (int j = 0; j < pairs; ++j) addend[j] = Half{};
-    }
+    const Half* last = sums.handed();
     float* results = static_cast<float*>(block.results);
     unrolled<pairs>([&](auto j) ACCSIM_LAMBDA {
       const auto store = [&](int i, Int acc, Int x, Int result) ACCSIM_LAMBDA {
-        O::store(results + place(i), with_sign_of_zero<O>(O::real(result), O::real(acc) + O::real(x), O::real(acc), O::real(x)));
+        O::store(results + i * O::lanes, with_sign_of_zero<O>(O::real(result), O::real(acc) + O::real(x), O::real(acc), O::real(x)));
       };
-      store(2 * j, H::first(before[j]), H::first(addend[j]), H::first(sums[j]));
-      store(2 * j + 1, H::second(before[j]), H::second(addend[j]), H::second(sums[j]));
+      store(2 * j, H::first(before[j]), H::first(addend[j]), H::first(last[j]));
+      store(2 * j + 1, H::second(before[j]), H::second(addend[j]), H::second(last[j]));
     });
   }
 
@@ -250,8 +237,8 @@ class PackedLoop {
     for (int j = 0; j < pairs; ++j) {
       const Half over = H::keep_where(all.overflowed[j], H::set(1));
       for (int lane = 0; lane < O::lanes; ++lane) {
-        block.overflowed[place(2 * j) + lane] = static_cast<unsigned char>(H::first(over)[lane] >> 16);
-        block.overflowed[place(2 * j + 1) + lane] = static_cast<unsigned char>(H::second(over)[lane] >> 16);
+        block.overflowed[2 * j * O::lanes + lane] = static_cast<unsigned char>(H::first(over)[lane] >> 16);
+        block.overflowed[(2 * j + 1) * O::lanes + lane] = static_cast<unsigned char>(H::second(over)[lane] >> 16);
       }
     }
     std::uint64_t largest = 0;

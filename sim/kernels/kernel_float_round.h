@@ -2,6 +2,7 @@
 // more. Included by lane units only.
 #pragma once
 
+#include "sim/kernels/kernel_float_levels.h"
 #include "sim/kernels/kernel_float_random.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
@@ -22,6 +23,7 @@ class RoundLoop {
   static constexpr int stride = vectors * O::lanes;
   static constexpr int sign_bit = 8 * static_cast<int>(sizeof(T)) - 1;
   using Numbers = RandomWords<T, registers>;
+  using Sums = LevelSums<O, registers>;
 
   /// One rounding's constants: what is added below the last kept bit, where a bit of the number is clear and where it is set.
   struct Constants {
@@ -142,17 +144,9 @@ class RoundLoop {
     Numbers of_level[float_max_levels];
     start(of_products, plan.product, block);
     for (int l = 0; l < plan.levels; ++l) start(of_level[l], plan.level[l].rounding, block);
-    Real* upper = static_cast<Real*>(block.scratch);  // accumulators of the levels above the innermost
-    std::int64_t count[float_max_levels] = {};
-    for (int i = 0; i < plan.levels * registers; ++i) upper[i] = Real{};
+    Sums sums(plan, block);
     Real acc[registers];
-    unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = Real{}; });
-    if (block.initial != nullptr) {
-      const T* initial = static_cast<const T*>(block.initial);
-      if (plan.initial_level == 0) unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = O::load(initial + place(i)); });
-      else
-        for (int i = 0; i < registers; ++i) upper[plan.initial_level * registers + i] = O::load(initial + place(i));
-    }
+    sums.start(block, acc);
     Counts n;
     const Constants p = products == Products::exact ? Constants{} : constants(plan.product);
     const Constants c = constants(plan.level[0].rounding);
@@ -205,78 +199,52 @@ class RoundLoop {
       }
       n.sums += end - first;
       first = end;
-      Real* handed = upper;  // the innermost level's slot
+      Real* handed = sums.handed();
       unrolled<registers>([&](auto i) ACCSIM_LAMBDA {
         handed[i] = with_zero_of(acc[i], c);
         acc[i] = Real{};
       });
-      hand_up(plan, block, upper, count, of_level, n, first == block.k);
+      hand_up(plan, sums, of_level, n, first == block.k);
     }
-    finish(n, block);
+    finish(n, sums, block);
   }
 
  private:
-  static constexpr int place(int i) { return (i / vectors) * stride + (i % vectors) * O::lanes; }
-
   static void start(Numbers& numbers, const FloatRounding& rounding, const FloatBlock& block) {
     numbers.start(rounding, registers);
     if (rounding.random.source == FloatRandom::Source::none) return;
     for (int i = 0; i < registers; ++i)
-      numbers.start_register(i, block.output_low + place(i), block.output_high + place(i), block.element + place(i));
+      numbers.start_register(i, block.output_low + i * O::lanes, block.output_high + i * O::lanes, block.element + i * O::lanes);
   }
   /// A level's sum as its format has it: formats without -0 have +0.
   static ACCSIM_INLINE Real with_zero_of(Real x, const Constants& c) {
     return c.keeps_negative_zero ? x : O::real(O::select(O::eq(O::magnitude(x), Int{}), Int{}, O::bits(x)));
   }
 
-  /// Adds what the innermost level hands up, as far as levels are full, or all that is there at the end.
-  static __attribute__((noinline)) void hand_up(const FloatPlan& plan, FloatBlock& block, Real* upper, std::int64_t* count,
-                                                Numbers* of_level, Counts& n, bool is_end) {
-    const Real* handed = upper;
-    for (int l = 1; l < plan.levels; ++l) {
+  static __attribute__((noinline)) void hand_up(const FloatPlan& plan, Sums& sums, Numbers* of_level, Counts& n, bool is_end) {
+    sums.hand_up(is_end, [&](int l, bool is_up, const Real* acc, const Real* x, Real* result) ACCSIM_LAMBDA {
       const Constants c = constants(plan.level[l].rounding);
-      Real* acc = upper + l * registers;
       of_level[l].next();
       ++n.sums;
-      Real result[registers];
       for (int i = 0; i < registers; ++i) {
-        const Real sum = O::odd_sum(acc[i], handed[i], c.zero_down);
+        const Real sum = O::odd_sum(acc[i], x[i], c.zero_down);
         Int& largest = n.largest[i % vectors];
         const Real d = c.at_random ? rounded<true>(sum, acc[i], c, of_level[l].current()[i], n, largest)
                                    : rounded<false>(sum, acc[i], c, Int{}, n, largest);
-        result[i] = settled(d, sum, acc[i], c, n);
+        const Real level_sum = settled(d, sum, acc[i], c, n);
+        result[i] = is_up ? with_zero_of(level_sum, c) : level_sum;
       }
-      ++count[l];
-      const bool up = count[l] == plan.level[l].terms || is_end;
-      for (int i = 0; i < registers; ++i) acc[i] = up ? with_zero_of(result[i], c) : result[i];
-      if (!up) return;
-      if (l + 1 < plan.levels) {
-        count[l] = 0;
-        for (int i = 0; i < registers; ++i) {
-          upper[i] = acc[i];
-          acc[i] = Real{};
-        }
-      } else if (is_end) {
-        handed = acc;
-      }
-    }
-    if (!is_end) return;
-    for (int i = 0; i < registers; ++i) O::store(static_cast<T*>(block.results) + place(i), handed[i]);
+    });
   }
 
-  static void finish(const Counts& n, FloatBlock& block) {
+  static void finish(const Counts& n, Sums& sums, FloatBlock& block) {
+    for (int i = 0; i < registers; ++i) O::store(static_cast<T*>(block.results) + i * O::lanes, sums.handed()[i]);
     block.events[1] += total<T>(n.product_tiny);
     block.events[2] += total<T>(n.product_inexact);
     block.events[4] += total<T>(n.tiny);
     block.events[5] += O::inexact_of(total<T>(n.inexact), n.sums * registers * O::lanes);
     block.events[6] += total<T>(n.swamped) - total<T>(n.not_swamped);
-    block.largest = 0;
-    for (const Int& largest : n.largest) {
-      for (int i = 0; i < O::lanes; ++i) {
-        const auto word = static_cast<std::uint64_t>(static_cast<UWord>(largest[i]));
-        if (word > block.largest) block.largest = word;
-      }
-    }
+    block.largest = largest_of<T>(n.largest);
   }
 };
 
