@@ -1,15 +1,13 @@
 // The C interface: arguments checked, exceptions turned into messages.
 #include <algorithm>
-#include <charconv>
-#include <memory>
 #include <optional>
 #include <sstream>
 
 #include "formats/error.h"
 #include "formats/value_text.h"
-#include "sim/datapath_toml.h"
 #include "sim/dpi/accsim_dpi.h"
 #include "sim/dpi/bench_unit.h"
+#include "sim/dpi/create_unit.h"
 #include "sim/dpi/packed_codes.h"
 
 namespace {
@@ -48,61 +46,6 @@ int guarded(void* handle, Call&& call) noexcept {
 std::string_view text_of(const char* text, const char* what) {
   if (text == nullptr) throw InputError(what, "a null pointer", "a string");
   return text;
-}
-
-int number(const std::string& option, const std::string& text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) throw InputError(option, "\"" + text + "\"", "an integer");
-  return value;
-}
-
-/// The registers that `[timing]` has before the sum; one where it has none.
-int product_registers(const accsim::sim::Datapath& datapath) {
-  return datapath.timing ? std::max(1, datapath.timing->input + datapath.timing->multiplier) : 1;
-}
-
-std::unique_ptr<Unit> make_unit(const std::string& datapath, const std::string& options) {
-  accsim::sim::DatapathOverrides o;
-  std::optional<int> result_latency;
-  std::optional<int> product_latency;
-  accsim::sim::BenchOptions made;
-  std::istringstream words(options);
-  std::string name;
-  while (words >> name) {
-    std::string value;
-    if (const std::size_t equals = name.find('='); name.starts_with("--") && equals != std::string::npos) {
-      value = name.substr(equals + 1);
-      name.resize(equals);
-    } else if (!(words >> value)) {
-      throw InputError("options: " + name, "no value", "a value after each option");
-    }
-    if (name == "--in") o.in_a = o.in_b = value;
-    else if (name == "--in-a") o.in_a = value;
-    else if (name == "--in-b") o.in_b = value;
-    else if (name == "--product") o.product = value;
-    else if (name == "--rounding") o.rounding = value;
-    else if (name == "--overflow") o.overflow = value;
-    else if (name == "--chunk") o.chunk = number(name, value);
-    else if (name == "--set") o.set.push_back(value);
-    else if (name == "--latency") result_latency = number(name, value);
-    else if (name == "--product-latency") product_latency = number(name, value);
-    else if (name == "--units") made.units = number(name, value);
-    else if (name == "--terms") made.terms = number(name, value);
-    else if (name == "--part" && (value == "tree" || value == "inner_product"))
-      made.part = value == "tree" ? accsim::sim::BenchOnline::Part::tree : accsim::sim::BenchOnline::Part::inner_product;
-    else
-      throw InputError("options", "\"" + name + "\"",
-                       "--in, --in-a, --in-b, --product, --rounding, --overflow, --chunk, --set, --latency, --product-latency, --units, "
-                       "--terms, --part tree|inner_product");
-  }
-  const bool is_text = datapath.find('\n') != std::string::npos;
-  const accsim::sim::Datapath d = is_text ? accsim::sim::parse_datapath(datapath, "datapath", o) : accsim::sim::find_datapath(datapath, o);
-  if (result_latency || product_latency) {
-    const int result = result_latency.value_or(std::max(1, product_latency.value_or(1)));
-    made.latency = accsim::sim::UnitLatency{.result = result, .product = product_latency.value_or(std::min(product_registers(d), result))};
-  }
-  return std::make_unique<Unit>(d, made);
 }
 
 int bits(const Unit& unit, const std::string& what) {
@@ -173,7 +116,7 @@ void* accsim_create(int version, const char* datapath, const char* options) {
   try {
     if (version != ACCSIM_DPI_VERSION)
       throw InputError("version", std::to_string(version), std::to_string(ACCSIM_DPI_VERSION) + ", that of this library");
-    return make_unit(std::string(text_of(datapath, "datapath")), options == nullptr ? "" : options).release();
+    return accsim::sim::create_unit(std::string(text_of(datapath, "datapath")), options == nullptr ? "" : options).release();
   } catch (const std::exception& error) {
     error_without_unit() = error.what();
   } catch (...) {

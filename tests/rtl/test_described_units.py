@@ -14,6 +14,7 @@ import sys
 from fractions import Fraction
 
 import harness_path  # noqa: F401  finds the harness of tests/cli
+import dpi_library
 import harness
 from harness import accsim, case, done, equal, expect
 
@@ -132,15 +133,11 @@ def _(folder):
 
 @case("a unit of any pipeline depth gives the same results, each so many clocks later")
 def _(folder):
-    lib = ctypes.CDLL(library)
-    lib.accsim_create.restype = ctypes.c_void_p
-    lib.accsim_clock.argtypes = [ctypes.c_void_p] + [ctypes.c_int] * 3 + [ctypes.c_uint64] * 2
-    lib.accsim_peek.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)]
-    lib.accsim_destroy.argtypes = [ctypes.c_void_p]
+    lib = dpi_library.load(library)
     _, rows = rows_of(folder, FMA, "--count", "200", "--steps", "5")
     for depth in range(1, 7):
-        unit = lib.accsim_create(1, FMA.encode(), b"--latency %d" % depth)
-        expect(unit, "accsim_create")
+        unit = dpi_library.create(FMA, "--latency %d" % depth)
+        expect(unit, dpi_library.message(None))
         value, results = ctypes.c_uint64(), []
         for cycle in range(len(rows) + depth - 1):
             row = rows[cycle] if cycle < len(rows) else {"a": "0", "b": "0", "step": "1"}
@@ -210,12 +207,9 @@ overflow = "saturate"
 shift = 9
 """
     datapath, rows = rows_of(folder, toml, "--count", "4000", "--steps", "40", "--seed", "9")
-    lib = ctypes.CDLL(library)
-    lib.accsim_create.restype = ctypes.c_void_p
-    lib.accsim_step.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)]
-    lib.accsim_total.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]
-    unit, out = lib.accsim_create(1, datapath.encode(), b""), ctypes.c_uint64()
-    expect(unit, "accsim_create")
+    lib = dpi_library.load(library)
+    unit, out = dpi_library.create(datapath), ctypes.c_uint64()
+    expect(unit, dpi_library.message(None))
 
     def signed(text, bits):
         return int(text, 16) - (1 << bits if int(text, 16) >> (bits - 1) else 0)

@@ -13,6 +13,7 @@ import sys
 
 import cycle_files
 import harness_path  # noqa: F401  finds the harness of tests/cli
+import dpi_library
 import harness
 from harness import accsim, case, done, equal, expect
 
@@ -99,10 +100,8 @@ def simulate(simulator, unit, bug, path, rows):
 
 def array_steps():
     """accsim's own int16_saturate, one unit a cell."""
-    lib = ctypes.CDLL(library)
-    lib.accsim_create.restype = ctypes.c_void_p
-    lib.accsim_step.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)]
-    cells = [lib.accsim_create(1, b"int16_saturate", b"") for _ in range(16)]
+    lib = dpi_library.load(library)
+    cells = [dpi_library.create("int16_saturate") for _ in range(16)]
     out = ctypes.c_uint64()
 
     def step(cell, first, a, b):
