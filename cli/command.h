@@ -50,6 +50,8 @@ void add_datapath_options(CLI::App& command, DatapathOptions& options, bool posi
 /// Throws UsageError where an operand is taken as traced, which has no codes.
 void require_operand_codes(const sim::Datapath& datapath);
 
+/// Takes whole numbers from `least` on.
+CLI::Validator whole_number_from(std::int64_t least);
 /// --seed: 0 to 2^64 - 1, decimal or hexadecimal (0x). `seed` outlives the parsing, and its value then is the default.
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& description = "Seed of every rng=philox that names none");
 /// --threads: 1 to 4096; left alone where it is not given.

@@ -97,7 +97,13 @@ void add_assign(CLI::App& app, Action& action) {
       ->check(CLI::Range(0.0, 1.0))
       ->default_str("0.9");
   command->add_option("--gradient-factor", o.gradient_factor, "Range of activation gradients in standard deviations: 8 (code), 4 (paper)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Validator(
+          [](const std::string& text) -> std::string {
+            double factor = 0;
+            const bool is_number = CLI::detail::lexical_cast(text, factor) && std::isfinite(factor);
+            return is_number && factor > 0 ? "" : "found " + text + ", accepted a number above 0";
+          },
+          "POSITIVE"))
       ->default_str("8");
   command->add_flag("--double-range", o.double_range, "Double the ranges of activation gradients, as the authors' training does");
   command->add_option("--lr-min", o.learning_rate, "The least learning rate of the training")->default_str("0.001");
@@ -134,7 +140,7 @@ void add_assign(CLI::App& app, Action& action) {
                 ->allow_extra_args(false)
                 ->default_str("1,2,...,256"));
   of_search(command->add_option("--outputs", a.outputs, "Outputs of each pass that are computed, evenly spaced")
-                ->check(CLI::PositiveNumber)
+                ->check(whole_number_from(1))
                 ->default_str("4096"));
   of_search(command->add_option("--pass", c->pass, "fprop, dgrad, wgrad or all")
                 ->check(CLI::IsMember({"fprop", "dgrad", "wgrad", "all"}))

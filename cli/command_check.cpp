@@ -44,6 +44,11 @@ class Check {
     if (!file_.datapath_digest.empty() && file_.datapath_digest != digest) {
       spdlog::warn("{}: made for another datapath than \"{}\": {}, not {}", o.vectors, datapath_.name, file_.datapath_digest, digest);
     }
+    const auto is_missing = [](const VectorRow& r) { return !r.follows; };
+    if (const auto gap = std::find_if(file_.rows.begin(), file_.rows.end(), is_missing); gap != file_.rows.end()) {
+      spdlog::warn("{}: rows are missing in {} places, by their column step; the first: step {} after step {}", o.vectors,
+                   std::count_if(gap, file_.rows.end(), is_missing), gap->step, std::prev(gap)->step);
+    }
     for (const auto& [what, is_there] : {std::pair{"acc_out", file_.has_acc_out}, std::pair{"output", file_.has_output},
                                          std::pair{"flags", file_.has_flags}, std::pair{"product", file_.has_product}}) {
       if (compares(what) && !is_there)
@@ -96,7 +101,12 @@ class Check {
     if (starts_sequence(row)) sequence_start_ = row;
     if (!r.acc_in.empty()) return code_in("acc_in", r.acc_in, plain().in_format());
     const auto ways = static_cast<std::size_t>(plain().ways());
-    if (!plain().has_accumulator() || row - sequence_start_ < ways) return 0;
+    if (!plain().has_accumulator()) return 0;
+    for (std::size_t i = row; i > sequence_start_ && row - i < ways; --i) {
+      if (!file_.rows[i].follows)
+        throw InputError("column step", file_.rows[i].step + " after " + file_.rows[i - 1].step, "every row of a sequence, or an acc_in");
+    }
+    if (row - sequence_start_ < ways) return 0;
     if (!file_.has_acc_out) return models_->plain().fed_back(sums_[row - ways]);
     const std::string& before = file_.rows[row - ways].acc_out;
     if (before.empty() && !compares("acc_out") && !compares("flags") && !compares("output")) return 0;
@@ -211,7 +221,7 @@ void add_check(CLI::App& app, Action& action) {
                     "acc_out, output, product, flags, rm, seq, step, op");
   check->add_option("--cycles", options->cycles,
                     "Instead: CSV file of a row a clock, as accsim wave writes; names the first wrong cycle and stage");
-  check->add_option("--limit", options->limit, "Mismatching rows that are reported")->check(CLI::NonNegativeNumber)->default_str("10");
+  check->add_option("--limit", options->limit, "Mismatching rows that are reported")->check(whole_number_from(0))->default_str("10");
   check->add_option("--compare", options->compare, "What is compared: acc_out, output, product, flags")
       ->delimiter(',')
       ->check(CLI::IsMember({"acc_out", "output", "product", "flags"}))

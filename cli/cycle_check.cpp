@@ -69,6 +69,7 @@ CycleFile read_cycles(const std::string& path) {
     file.rows.push_back(std::move(cells));
   }
   if (file.columns.empty()) throw InputError(path, "no header", "a header that names the columns");
+  if (file.rows.empty()) throw InputError(path, "a header and no rows", "at least one row");
   return file;
 }
 

@@ -1,6 +1,5 @@
 // Options that several commands share.
 #include <charconv>
-#include <limits>
 
 #include <spdlog/spdlog.h>
 
@@ -15,6 +14,15 @@ namespace accsim::cli {
 std::string version() { return "accsim " ACCSIM_VERSION; }
 
 void set_example(CLI::App& command, const std::string& example) { command.footer("Example:\n  " + example); }
+
+CLI::Validator whole_number_from(std::int64_t least) {
+  const auto refusal = [least](const std::string& text) -> std::string {
+    std::int64_t value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= least) return {};
+    return "found " + text + ", accepted a whole number from " + std::to_string(least);
+  };
+  return {refusal, least > 0 ? "POSITIVE" : "NONNEGATIVE"};
+}
 
 void add_datapath_options(CLI::App& command, DatapathOptions& options, bool positional, bool required) {
   sim::DatapathOverrides& o = options.overrides;
@@ -54,7 +62,7 @@ void add_datapath_options(CLI::App& command, DatapathOptions& options, bool posi
   command
       .add_option_function<std::int64_t>(
           "--chunk", [&o](std::int64_t n) { o.chunk = n; }, "Terms of the innermost level (a single level is doubled first)")
-      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max(), "POSITIVE"))
+      ->check(whole_number_from(1))
       ->group(group);
   command.add_option("--set", o.set, "A field, for example reduction.0.format=e5m10 (repeatable)")->allow_extra_args(false)->group(group);
 }

@@ -69,6 +69,7 @@ class Reader {
       else row(text);
     }
     if (columns_.empty()) throw InputError(path_, "no header", "a header that names the columns a, b (or a0.., b0..), acc_out, ...");
+    if (file_.rows.empty()) throw InputError(path_, "a header and no rows", "at least one row");
     return std::move(file_);
   }
 
@@ -135,26 +136,38 @@ class Reader {
   }
 
   /// A file whose rows were sorted, merged or lost would feed back the wrong accumulators.
-  void check_sequence(const VectorRow& r) {
+  void check_sequence(VectorRow& r) {
     const auto refuse = [&](const std::string& found, const std::string& accepted) {
       throw InputError(path_ + ": row " + std::to_string(file_.rows.size()), found, accepted);
     };
     const bool continues = !file_.rows.empty() && file_.rows.back().seq == r.seq;
     if (!continues && !r.seq.empty() && !seen_.insert(r.seq).second)
       refuse("seq " + r.seq + " again after seq " + file_.rows.back().seq, "the rows of a sequence together");
-    const bool has_steps = continues && !r.step.empty() && !file_.rows.back().step.empty();
-    if (!r.step.empty()) (void)step_of(r.step);
-    if (has_steps && step_of(r.step) <= step_of(file_.rows.back().step))
-      refuse("step " + r.step + " after step " + file_.rows.back().step, "steps that rise within a sequence");
+    if (!continues) stride_.reset();
+    if (r.step.empty()) return;
+    if (!number(r.step, 16))
+      throw InputError(path_ + ": row " + std::to_string(file_.rows.size()) + ": column step", "\"" + r.step + "\"", "a number");
+    if (!continues || file_.rows.back().step.empty()) return;
+    const std::string& before = file_.rows.back().step;
+    if (number(r.step, 16) <= number(before, 16)) refuse("step " + r.step + " after step " + before, "steps that rise within a sequence");
+    const Rise rise = {rise_of(before, r.step, 10), rise_of(before, r.step, 16)};
+    if (!stride_) stride_ = rise;
+    r.follows = (rise.decimal && rise.decimal == stride_->decimal) || rise.hexadecimal == stride_->hexadecimal;
   }
 
-  /// Decimal or hexadecimal: both rise alike.
-  [[nodiscard]] std::uint64_t step_of(const std::string& text) const {
-    std::uint64_t step = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), step, 16);
-    if (error != std::errc{} || end != text.data() + text.size())
-      throw InputError(path_ + ": row " + std::to_string(file_.rows.size()) + ": column step", "\"" + text + "\"", "a number");
-    return step;
+  /// From one step to the next, which may be decimal or hexadecimal: in order both rise.
+  struct Rise {
+    std::optional<std::uint64_t> decimal, hexadecimal;
+  };
+  static std::optional<std::uint64_t> rise_of(const std::string& before, const std::string& step, int base) {
+    const auto from = number(before, base);
+    const auto to = number(step, base);
+    return from && to ? std::optional(*to - *from) : std::nullopt;
+  }
+  static std::optional<std::uint64_t> number(const std::string& text, int base) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
   }
 
   std::string path_;
@@ -162,6 +175,7 @@ class Reader {
   std::vector<Column> columns_;
   std::size_t a_ = 0, b_ = 0;
   std::set<std::string> seen_;  ///< sequences
+  std::optional<Rise> stride_;  ///< between the first two steps of the sequence
   VectorFile file_;
 };
 

@@ -14,6 +14,7 @@ struct VectorRow {
   std::vector<std::string> a, b;
   std::vector<std::string> a_scales, b_scales;  ///< of block formats, a cell for each column; an empty one is a scale of 1
   std::string acc_in, acc_out, output, product, flags, rm, seq, step, op;
+  bool follows = true;  ///< no row is missing before it in its sequence: `step` rises as it did between the sequence's first two rows
 };
 
 struct VectorFile {
@@ -24,8 +25,8 @@ struct VectorFile {
   bool has_acc_in = false, has_acc_out = false, has_output = false, has_product = false, has_flags = false, has_rm = false;
 };
 
-/// Reads the whole file. InputError names file, row and column: no header, a missing column, a row of another length, rows out of sequence:
-/// `step` does not rise within a `seq`, or a `seq` comes again after another.
+/// Reads the whole file. InputError names file, row and column: no header, no rows, a missing column, a row of another length, rows out of
+/// sequence: `step` does not rise within a `seq`, or a `seq`, which is a name, comes again after another.
 VectorFile read_vectors(const std::string& path);
 
 }  // namespace accsim::cli

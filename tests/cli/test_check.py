@@ -220,6 +220,69 @@ def _(folder):
     matches(check(folder, rows, *options), 7, 7)
 
 
+@case("a file without rows is refused: a bench that wrote nothing has not passed")
+def _(folder):
+    for option, header, acc in (("--vectors", "a,b,acc_out", "fp16_fp32acc"), ("--cycles", "cycle,in_valid,a,b,out_valid,acc", "fp16")):
+        path = os.path.join(folder, "rows.csv")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("# a comment\n" + header + "\n\n")
+        result = accsim("check", "--acc", acc, "--in", "fp16", option, path)
+        equal(result.status, 3, str(result))
+        expect("rows.csv" in result.err and "no rows" in result.err and "at least one" in result.err, result)
+        equal(result.out, "", str(result))
+
+
+@case("--limit takes a whole number from 0, and says so")
+def _(folder):
+    for limit in ("-1", "x", "1.5"):
+        result = check(folder, ["a,b,acc_out", "3c00,3c00,3f800000"], "--acc", "fp16_fp32acc", "--limit", limit)
+        equal(result.status, 2, str(result))
+        equal(result.err.splitlines()[0], "--limit: found %s, accepted a whole number from 0" % limit, str(result))
+
+
+@case("a row after a missing one is refused where it goes on from it, and taken with a warning where it has its own acc_in")
+def _(folder):
+    header, acc = "a,b,acc_in,acc_out,seq,step", ("--acc", "fp16_fp32acc")
+    # 1 * 1 each. Of the second sequence the row with step 1 is missing; that with step 2 would start from 1.
+    first = ["3c00,3c00,,3f800000,0,0", "3c00,3c00,,40000000,0,1", "3c00,3c00,,40400000,0,2"]
+    start, last, after = "3c00,3c00,,3f800000,1,0", "3c00,3c00,%s,40800000,1,3", "3c00,3c00,%s,40400000,1,2"
+    matches(check(folder, [header, *first, start, "3c00,3c00,,40000000,1,1", after % "", last % ""], *acc), 7, 7)
+    result = check(folder, [header, *first, start, "3c00,3c00,,40000000,1,1", last % ""], *acc)
+    equal(result.status, 3, str(result))
+    expect("row 5" in result.err and "3 after 1" in result.err and "acc_in" in result.err, result)
+    result = check(folder, [header, *first, start, "3c00,3c00,,40000000,1,1", last % "40400000"], *acc)
+    matches(result, 6, 6)
+    expect("step 3 after step 1" in result.err, result)
+    # Of two partial sums the missing row's own goes on two rows later.
+    two = (*acc, "--set", "reduction.0.kind=interleaved", "--set", "reduction.0.ways=2")
+    rows = ["3c00,3c00,,3f800000,0,0", "3c00,3c00,,3f800000,0,1", "3c00,3c00,3f800000,40000000,0,3", "3c00,3c00,,40400000,0,4"]
+    result = check(folder, [header, *rows], *two)
+    equal(result.status, 3, str(result))
+    expect("row 3" in result.err and "3 after 1" in result.err, result)
+    # Where nothing is fed back a row stands alone.
+    tree = (*acc, "--set", "reduction.0.kind=tree", "--set", "reduction.0.terms=2")
+    matches(check(folder, ["a,b,acc_out,step", "3c00,3c00,3f800000,0", "3c00,3c00,3f800000,1", "3c00,3c00,3f800000,7"], *tree), 3, 3)
+
+
+@case("steps may be decimal or hexadecimal, start anywhere and rise by more than one, but not fall; a seq is a name")
+def _(folder):
+    def rows(steps, seq="0"):
+        return ["a,b,acc_out,seq,step"] + ["3c00,0000,00000000,%s,%s" % (seq, step) for step in steps]
+
+    for steps in (range(7, 20), ["%x" % i for i in range(7, 20)], ["%04x" % i for i in range(250, 260)], range(0, 160, 8),
+                  ["%x" % i for i in range(0, 160, 8)]):
+        result = check(folder, rows(steps), "--acc", "fp16_fp32acc")
+        matches(result, len(steps), len(steps))
+        equal(result.err, "", str(result))
+    for steps in ((0, 1, 1), (2, 1), (0, 2, 1)):
+        result = check(folder, rows(steps), "--acc", "fp16_fp32acc")
+        equal(result.status, 3, str(result))
+        expect("steps that rise" in result.err, result)
+    result = check(folder, rows((0, 1), "5") + rows((0, 1), "2")[1:] + rows((0, 1), "conv1")[1:], "--acc", "fp16_fp32acc")
+    matches(result, 6, 6)
+    equal(result.err, "", str(result))
+
+
 @case("bad vectors are refused with their row and column")
 def _(folder):
     for lines, words in ((["a,b,acc_out", "3c00,3c00,3f800000", "3c00,xyz,3f800000"], ("row 1", "column b")),
