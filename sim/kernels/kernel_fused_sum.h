@@ -1,16 +1,9 @@
 // What the fused-sum kernel's proof hands to its lanes: plain data.
 #pragma once
 
-#include <cstdint>
+#include "sim/kernels/issue_outcome.h"
 
 namespace accsim::sim::kernels {
-
-/// What the interpreter makes of one issue of one output.
-struct IssueOutcome {
-  double value = 0;
-  double partial = 0;  ///< largest magnitude of its exact sums
-  std::int64_t overflow = 0, underflow = 0, inexact = 0, invalid = 0;
-};
 
 /// Exponent of a zero operand: no sum of it with another reaches that of a nonzero product.
 constexpr std::int32_t zero_operand = -(1 << 20);
@@ -46,16 +39,13 @@ struct FusedJob {
   bool to_nearest = false;
   std::int64_t min_normal = 0, max_finite = 0;  ///< of the format, as bits of binary64
 
-  /// Does one issue of one lane exactly, for what the lanes do not cover.
-  void (*slow)(void* context, std::int64_t row, std::int64_t column, std::int64_t issue, double accumulator,
-               IssueOutcome& outcome) = nullptr;
+  SlowIssue slow = nullptr;
   void* context = nullptr;
 
   double* values = nullptr;    ///< sums x rows x (panels * lanes)
   char* overflowed = nullptr;  ///< rows x (panels * lanes)
   std::int64_t columns = 0;    ///< that are not padding
-  std::int64_t overflow = 0, underflow = 0, inexact = 0, invalid = 0;
-  double partial = 0;
+  IssueCounts counts;
 };
 
 struct FusedLanes {

@@ -139,12 +139,12 @@ inline void slow_lanes(FusedJob& job, I32 odd, std::int64_t row, std::int64_t pa
     IssueOutcome outcome;
     job.slow(job.context, row, column, issue, (low ? before.low : before.high)[at], outcome);
     (low ? state.accumulator.low : state.accumulator.high)[at] = outcome.value;
-    job.overflow += outcome.overflow;
-    job.underflow += outcome.underflow;
-    job.inexact += outcome.inexact;
-    job.invalid += outcome.invalid;
-    job.partial = outcome.partial > job.partial ? outcome.partial : job.partial;
-    if (outcome.overflow != 0) job.overflowed[row * job.panels * fused_lanes + column] = 1;
+    job.counts.overflow += outcome.counts.overflow;
+    job.counts.underflow += outcome.counts.underflow;
+    job.counts.inexact += outcome.counts.inexact;
+    job.counts.invalid += outcome.counts.invalid;
+    job.counts.partial = larger(job.counts.partial, outcome.counts.partial);
+    if (outcome.counts.overflow != 0) job.overflowed[row * job.panels * fused_lanes + column] = 1;
   }
 }
 
@@ -217,7 +217,7 @@ void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t
 }
 
 inline void fold_partial(FusedJob& job, F64 partial) {
-  for (int lane = 0; lane < half_lanes; ++lane) job.partial = partial[lane] > job.partial ? partial[lane] : job.partial;
+  for (int lane = 0; lane < half_lanes; ++lane) job.counts.partial = larger(job.counts.partial, partial[lane]);
 }
 
 /// R rows at once, as each waits for its own accumulator.
@@ -253,7 +253,7 @@ void rows_of_panel(FusedJob& job, std::int64_t row, std::int64_t panel) {
     }
   }
   for (const FusedState& state : states) {
-    for (int lane = 0; lane < fused_lanes; ++lane) job.inexact += state.inexact[lane];
+    for (int lane = 0; lane < fused_lanes; ++lane) job.counts.inexact += state.inexact[lane];
     fold_partial(job, state.partial.low);
     fold_partial(job, state.partial.high);
   }
