@@ -109,7 +109,8 @@ BasicExact<U> IssueTile::upper_levels(std::span<const double> sums, std::size_t 
 }
 
 /// One more level, sequential in binary32, rounded to nearest even: the host's own addition of binary32 numbers (IEEE 754), with the
-/// rest of each sum by Knuth's two-sum, which is exact while nothing overflows. False where something does, or is not finite.
+/// rest of each sum by Knuth's two-sum, which is exact while nothing overflows. False where something does, is not finite or no
+/// binary32.
 bool IssueTile::add_in_binary32(std::span<const double> sums, std::size_t i, OutputCounts<UInt128>& counts, double& partial,
                                 double& value) const {
   float accumulator = 0.0F;
@@ -120,6 +121,7 @@ bool IssueTile::add_in_binary32(std::span<const double> sums, std::size_t i, Out
   }
   for (const double s : sums) {
     const auto x = static_cast<float>(s);
+    if (static_cast<double>(x) != s) return false;  // underflow = "none" keeps numbers that binary32 has not
     const float total = accumulator + x;
     if (!std::isfinite(total)) return false;
     const float moved = total - accumulator;

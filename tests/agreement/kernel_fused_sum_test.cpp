@@ -57,7 +57,7 @@ Case random_fused_sum(Generator& g) {
   if (l.format.name == "fp32" && between(g, 0, 3) == 0) l.round_to = formats::parse_format("e8m13");
   l.rounding.mode = one_of(g, {Rounding::rz, Rounding::rne});
   l.rounding.overflow = one_of(g, {Overflow::ieee, Overflow::saturate, Overflow::nan});
-  if (between(g, 0, 4) == 0) l.rounding.underflow = formats::Underflow::flush;
+  if (between(g, 0, 4) == 0) l.rounding.underflow = one_of(g, {formats::Underflow::flush, formats::Underflow::none});
   const bool above = between(g, 0, 3) == 0;
   if (above) l.issues = between(g, 1, 4);
   d.levels.push_back(l);
@@ -82,4 +82,28 @@ Case random_fused_sum(Generator& g) {
 
 TEST_CASE("fused-sum kernels give the interpreter's bits and counts on random matrix units") {
   agree(random_fused_sum, "fused_sum_", 400, 0.5);
+}
+
+TEST_CASE("sums that underflow = none keeps below binary32's numbers enter a binary32 level as they are") {
+  Case c;
+  sim::Datapath& d = c.datapath;
+  d.name = "none";
+  d.a.format = d.b.format = formats::parse_format("bf16");
+  c.a_emin = c.b_emin = formats::limits(*d.a.format).emin;
+  sim::Level& inner = d.levels.emplace_back();
+  inner.kind = LevelKind::fused_sum;
+  inner.with_accumulator = true;
+  inner.terms = 1;
+  inner.issues = 1;
+  inner.fraction_bits = 24;
+  inner.format = formats::parse_format("fp32");
+  inner.rounding.underflow = formats::Underflow::none;
+  d.levels.emplace_back().format = formats::parse_format("fp32");
+  c.k = 2;
+  c.a = {0x1.02p-70, 0x1p-60};
+  c.b = {0x1.02p-70, 0x1p-66};  // 2^-140 (1 + 2^-6 + 2^-14), of which binary32 has no 2^-154
+  int ran = 0;
+  const std::string what = disagreement(c, "fused_sum_", ran);
+  CHECK_MESSAGE(what.empty(), what);
+  CHECK(ran > 0);
 }
