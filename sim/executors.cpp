@@ -21,6 +21,9 @@ std::span<const Executor* const> executors() {
       if (kernels::host_has(isa)) list.push_back(&kernels::fused_sum_kernel(isa));
     }
     for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
+      if (kernels::host_has(isa)) list.push_back(&kernels::ordered_sum_kernel(isa));
+    }
+    for (const kernels::Isa isa : {kernels::Isa::baseline, kernels::Isa::avx2, kernels::Isa::avx512}) {
       if (kernels::host_has(isa)) list.push_back(&kernels::online_kernel(isa));
     }
     list.push_back(&kernels::exact_sum_kernel());

@@ -10,6 +10,8 @@ namespace accsim::sim::kernels {
 const Executor& integer_kernel(Isa isa);
 /// Matrix units: a fused_sum with an accumulator innermost, whatever above it.
 const Executor& fused_sum_kernel(Isa isa);
+/// An ordered_sum innermost, whatever above it.
+const Executor& ordered_sum_kernel(Isa isa);
 /// Online inner products, a bit of a vector a unit.
 const Executor& online_kernel(Isa isa);
 

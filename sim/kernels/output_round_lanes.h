@@ -1,7 +1,7 @@
 // What outputs are worth in binary64, each number rounded once: the loop of batch_sums.h in GNU vector types, compiled once per instruction
 // set, in the namespace ACCSIM_ISA.
 //
-// Numbers are pairs high + low of binary64, high being the pair's nearest. A sum of integers and its difference from y are pairs without
+// Numbers are pairs (vector_pairs.h). A sum of integers and its difference from y are pairs without
 // error, or the lane is left undecided. A pair times a scale (a pair too) is off by less than 2^-102 of it: the product of the lows is left
 // out (2^-106) and two sums are rounded (2^-105 and 2^-104.4). A difference of such products is off by the errors of both and two roundings
 // of lows, less than 2^-101 of the two magnitudes. `decided` (Ziv 1991, doi 10.1145/114697.116813) takes 2^-100, which leaves room for the
@@ -9,11 +9,9 @@
 #pragma once
 
 #include "sim/kernels/batch_sums.h"
-#include "sim/kernels/vector.h"
+#include "sim/kernels/vector_pairs.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
-
-using F64 = Vector<double>;
 
 inline F64 multiply_add(F64 x, F64 y, F64 z) {
 #if defined(__AVX512BW__)
@@ -23,16 +21,6 @@ inline F64 multiply_add(F64 x, F64 y, F64 z) {
 #endif
 }
 
-struct Pair {
-  F64 high, low;
-};
-
-/// x + y, exactly (Knuth).
-inline Pair two_sum(F64 x, F64 y) {
-  const F64 sum = x + y;
-  const F64 of_y = sum - x;
-  return {sum, (x - (sum - of_y)) + (y - of_y)};
-}
 inline F64 magnitude(F64 x) { return x < 0 ? -x : x; }
 
 inline Pair product(Pair x, F64 high, F64 low) {

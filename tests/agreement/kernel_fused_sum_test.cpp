@@ -1,9 +1,6 @@
 // The fused-sum kernels against the interpreter: random matrix units, operands whose cuts cancel, lie far below or are not finite.
 #include <doctest/doctest.h>
 
-#include <cmath>
-#include <limits>
-
 #include "agree.h"
 
 namespace {
@@ -13,29 +10,6 @@ using namespace accsim::agreement;
 using formats::Overflow;
 using formats::Rounding;
 using sim::LevelKind;
-
-/// Binary floats of a format, spread over `binades`.
-std::vector<double> operands(Generator& g, std::int64_t count, const formats::Format& format) {
-  const formats::Limits l = formats::limits(format);
-  const formats::Rounder rounder(format, {.mode = Rounding::rne, .stochastic = {}, .overflow = Overflow::saturate, .underflow = {}});
-  const std::int64_t style = between(g, 0, 7);
-  const int binades = static_cast<int>(one_of<std::int64_t>(g, {0, 1, 3, 8, 20, 40}));
-  const int centre = style == 0 ? log2_floor(l.max_finite) : style == 1 ? l.emin : 0;
-  std::vector<double> values(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double significand = 1.0 + std::ldexp(static_cast<double>(between(g, 0, 1023)), -10);
-    double x = std::ldexp(significand, centre + static_cast<int>(between(g, -binades, 0)));
-    if (between(g, 0, 1) != 0) x = -x;
-    if (style == 2 && i % 2 == 1) x = -values[i - 1];
-    if (style == 3 && between(g, 0, 2) == 0) x = between(g, 0, 1) != 0 ? 0.0 : -0.0;
-    values[i] = to_double(rounder(formats::from_double<formats::UInt128>(x)).value);
-    if (style == 4 && between(g, 0, 40) == 0 && l.has_infinity)
-      values[i] = one_of(g, {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), std::nan("")});
-  }
-  return values;
-}
-
-formats::Format parsed(Generator& g, std::initializer_list<const char*> names) { return formats::parse_format(one_of(g, names)); }
 
 Case random_fused_sum(Generator& g) {
   Case c;
@@ -72,9 +46,9 @@ Case random_fused_sum(Generator& g) {
   c.rows = between(g, 1, 6);
   c.columns = one_of<std::int64_t>(g, {1, 3, 4, 7, 8, 9, 15, 16, 17});
   c.k = one_of<std::int64_t>(g, {1, 2, 4, 7, 8, 9, 16, 33, 64, 100});
-  c.a = operands(g, c.rows * c.k, *d.a.format);
-  c.b = operands(g, c.columns * c.k, *d.b.format);
-  if (between(g, 0, 3) == 0) start_from(c, operands(g, c.rows * c.columns, d.accumulator_format()));
+  c.a = spread_operands(g, c.rows * c.k, *d.a.format);
+  c.b = spread_operands(g, c.columns * c.k, *d.b.format);
+  if (between(g, 0, 3) == 0) start_from(c, spread_operands(g, c.rows * c.columns, d.accumulator_format()));
   return c;
 }
 

@@ -79,7 +79,7 @@ RoundingSpec random_rounding(Draw& draw, const Format& format) {
 Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
   Level level;
   level.kind = draw.of({LevelKind::sequential, LevelKind::sequential, LevelKind::sequential, LevelKind::tree, LevelKind::interleaved,
-                        LevelKind::fused_sum, LevelKind::fused_sum, LevelKind::exact, LevelKind::sorted});
+                        LevelKind::fused_sum, LevelKind::fused_sum, LevelKind::ordered_sum, LevelKind::exact, LevelKind::sorted});
   level.format = is_fixed ? random_fixed(draw, draw.chance(80) ? 32 : 70, is_integer) : random_float(draw, 8, 23);
   level.rounding = random_rounding(draw, level.format);
   if (draw.chance(60)) level.terms = draw.integer(1, draw.chance(70) ? 16 : 70);
@@ -93,6 +93,17 @@ Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
     level.align = draw.of({sim::Align::rz, sim::Align::rd});
     if (draw.chance(30)) level.zero_exponent = draw.integer(-150, 20);
     level.normalize_products = draw.chance(20);
+  }
+  if (level.kind == LevelKind::ordered_sum) {
+    level.terms = draw.integer(1, 5);
+    const int additions = draw.chance(50) ? static_cast<int>(*level.terms) : 1;
+    for (int i = 0; i < additions; ++i) level.addition_fraction_bits.push_back(draw.integer(0, draw.chance(50) ? 61 : 24));
+    level.product_integer_bits = draw.integer(1, 2);
+    level.sticky = draw.chance(70);
+    level.align = draw.of({sim::Align::rz, sim::Align::rd});
+    if (level.sticky && draw.chance(50)) level.forget_sticky_below = draw.integer(1, 24);
+    level.foresees_sign = draw.chance(50);
+    if (draw.chance(30)) level.issues = draw.integer(1, 8);
   }
   if (level.kind == LevelKind::exact && draw.chance(50)) {
     level.width = draw.integer(2, 128);
