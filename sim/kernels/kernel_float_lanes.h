@@ -1,6 +1,7 @@
 // The float kernels' general loop: any plan, every event, one lane an output. Included by lane units only.
 #pragma once
 
+#include "sim/kernels/kernel_float_eager.h"
 #include "sim/kernels/kernel_float_fast.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
@@ -168,7 +169,7 @@ class GeneralLoop {
     for (int v = 0; v < registers_; ++v) {
       const Real x = slots[v];
       if (block_.see != nullptr) report(x, x, Real{}, Real{});
-      slots[v] = rounded(v, x, c, site.random.current()[v], sum_overflow, x, x, nullptr);
+      slots[v] = rounded(v, x, O::magnitude(x), c, site.random.current()[v], sum_overflow, x, x, nullptr);
     }
   }
 
@@ -182,13 +183,15 @@ class GeneralLoop {
       const Real acc = accumulator[v];
       const Real odd = a != nullptr ? O::odd_fma(a[v], x[v], acc, zero_down) : O::odd_sum(acc, x[v], zero_down);
       if (block_.see != nullptr) report(odd, acc, x[v], a != nullptr ? a[v] : O::set_real(1));
-      to[v] = rounded(v, odd, c, site.random.current()[v], sum_overflow, acc, a != nullptr ? Real{} : x[v], count_swamped ? &acc : nullptr);
+      const Int seen = c.eager ? eager(acc, a != nullptr ? O::exact_product(a[v], x[v]) : x[v], c) : O::magnitude(odd);
+      to[v] = rounded(v, odd, seen, c, site.random.current()[v], sum_overflow, acc, a != nullptr ? Real{} : x[v],
+                      count_swamped ? &acc : nullptr);
     }
   }
 
   Real rounded_product(int v, Real a, Real b) {
     const Real odd = O::odd_product(a, b);
-    return rounded(v, odd, plan_.product, site_[0].random.current()[v], product_overflow, Real{}, Real{}, nullptr);
+    return rounded(v, odd, O::magnitude(odd), plan_.product, site_[0].random.current()[v], product_overflow, Real{}, Real{}, nullptr);
   }
 
   /// Tells of the lanes whose partial sum is of the watched magnitude.
@@ -221,13 +224,19 @@ class GeneralLoop {
     return (mag + random) & keep;
   }
 
-  /// Rounds a sum or product that was rounded to odd, and counts; `first` is the counter of its overflows. `x`, `y`: what was added,
-  /// looked at where the sum is NaN. `accumulator`: where swamped ones are counted.
-  ACCSIM_INLINE Real rounded(int v, Real odd, const FloatRounding& c, Int random, int first, Real x, Real y, const Real* accumulator) {
+  static Int eager(Real acc, Real x, const FloatRounding& c) {
+    return eager_magnitude<T>(acc, x, O::set(static_cast<Word>(c.eager_least)),
+                              O::set(static_cast<Word>(static_cast<Word>(c.eager_shift) << O::fraction_bits)));
+  }
+
+  /// Rounds the magnitude `seen` of a sum or product that was itself rounded to odd, and counts; `first` is the counter of its overflows.
+  /// `x`, `y`: what was added, looked at where the sum is NaN. `accumulator`: where swamped ones are counted.
+  ACCSIM_INLINE Real rounded(int v, Real odd, Int seen, const FloatRounding& c, Int random, int first, Real x, Real y,
+                             const Real* accumulator) {
     const Int mag = O::magnitude(odd);
     Int sign = O::bits(odd) & O::set(O::sign);
     const Int negative = sign >> (8 * static_cast<int>(sizeof(T)) - 1);
-    Int m = on_grid(mag, negative, c, random);
+    Int m = on_grid(seen, negative, c, random);
     const Mask nonfinite = O::ge(mag, O::set(O::infinity));
     if (first == sum_overflow) largest_ = O::larger(largest_, O::select(nonfinite, Int{}, mag));
     const Mask tiny = O::but_not(O::lt(m, O::set(static_cast<Word>(c.min_normal))), nonfinite);

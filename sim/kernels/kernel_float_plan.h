@@ -41,6 +41,9 @@ struct FloatRounding {
   int sr_shift = 0;                    ///< the random number's last bit above the lane's
   int sr_tail = 0;                     ///< sr_c: bits below the leading R
   std::uint64_t sr_mask = 0, sr_flip = 0, sr_add = 0;
+  bool eager = false;             ///< sr: what is rounded is the sum of cut addends
+  std::uint64_t eager_least = 0;  ///< the lowest binade that has a spacing of its own
+  int eager_shift = 0;            ///< from the larger addend's binade to that whose last place in the lane is the cut
   FloatRandom random;
 };
 

@@ -36,6 +36,8 @@ struct Interval {
 
 int top_of(const NarrowExact& x) { return log2_floor(x); }
 
+bool is_eager(const Level& level) { return level.rounding.mode == Rounding::sr && level.rounding.stochastic.kind == StochasticKind::eager; }
+
 class Prover {
  public:
   Prover(const Datapath& d, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means, bool native)
@@ -109,9 +111,8 @@ class Prover {
       case Rounding::sr: {
         const formats::StochasticSpec& s = spec.stochastic;
         needed = s.bits + 1;
-        if (s.kind == StochasticKind::eager) return refuse(name + ": the eager adder");
         if (overflow_of(spec, format) == formats::Overflow::ones_tail) return refuse(name + ": an overflow that random bits decide");
-        if (s.kind == StochasticKind::b || s.kind == StochasticKind::c) needed = s.bits + 2;
+        if (s.kind == StochasticKind::b || s.kind == StochasticKind::c || s.kind == StochasticKind::eager) needed = s.bits + 2;
         if (s.lfsr && (s.lfsr->width > 32 || s.lfsr->share == formats::LfsrShare::array))
           return refuse(name + ": an LFSR that is shared or wider than 32 bits");
         break;
@@ -128,12 +129,13 @@ class Prover {
     if (a.precision > 0 && b.precision > 0) p = {.lattice = a.lowest + b.lowest, .top = a.highest + b.highest + 1};
     products_ = p;
     scale_.at_most(lane_.emax - 1 - p.top);
-    const bool tree_first = datapath_.levels.front().kind == LevelKind::tree;
+    // The lane has to have products as numbers, not only their sums.
+    const bool apart = datapath_.levels.front().kind == LevelKind::tree || is_eager(datapath_.levels.front());
     if (datapath_.product.format) {
       p = rounded(p, *datapath_.product.format, datapath_.product.rounding);
-    } else if (tree_first || !has_fma_) {
+    } else if (apart || !has_fma_) {
       if (a.precision + b.precision > lane_.precision) refuse("exact products have more bits than the lane");
-      if (tree_first) scale_.at_least(lane_.lsb - p.lattice);
+      if (apart) scale_.at_least(lane_.lsb - p.lattice);
     }
     return p;
   }
@@ -188,6 +190,9 @@ class Prover {
       sums.top = std::max(sums.top, top_of(c.max_finite));
       scale_.at_least(lane_.lsb + 1 - c.lsb_exponent);
     }
+    if (is_eager(l)) {  // the binades of addends show, and that of what cuts them is one of the lane
+      if (underflow_of(l.rounding, l.rounded_format()) != Underflow::gradual) scale_.at_least(lane_.emin - sums.lattice);
+    }
     // n roundings of sums of addends below 2^(top+1): each grows a sum by the addend, the spacing and one part in 2^(p-1).
     const double n = static_cast<double>(facts_.k) + static_cast<double>(l.ways) + 2;
     const double growth = n * 1.4427 * std::ldexp(1.0, 1 - limits_of_sum.precision);
@@ -197,9 +202,11 @@ class Prover {
     if (addends.infinite) sums.top = std::max(sums.top, top_of(limits_of_sum.max_finite));  // they may become an end of the range
     ++sums.top;
     lattices_.push_back(sums.lattice);
+    if (is_eager(l)) scale_.at_most(lane_.emax - std::max(sums.top, limits_of_sum.emin) - lane_.precision);
     addends_.push_back(addends);
     sums_.push_back(sums);
     const bool gradual = underflow_of(l.rounding, l.rounded_format()) == Underflow::gradual;
+    tiny_inexact_ |= is_eager(l);  // numbers that cancel once they are cut
     tiny_inexact_ |= gradual ? sums.lattice < limits_of_sum.lsb_exponent : sums.lattice <= top_of(limits_of_sum.min_normal);
     return rounded(sums, l.rounded_format(), l.rounding);
   }
@@ -301,6 +308,7 @@ class Prover {
       return spec.mode != Rounding::sr || spec.stochastic.kind != StochasticKind::c;
     };
     const auto& product = datapath_.product;
+    if (product.format && is_eager(datapath_.levels.front())) return false;
     return (!product.format || (tail_is_cut(product.rounding) && limits(*product.format).has_negative_zero &&
                                 facts_.a.precision + facts_.b.precision <= binary64_lanes.precision)) &&
            std::all_of(datapath_.levels.begin(), datapath_.levels.end(), [&](const Level& l) { return tail_is_cut(l.rounding); });

@@ -2,12 +2,18 @@
 // more. Included by lane units only.
 #pragma once
 
+#include "sim/kernels/kernel_float_eager.h"
 #include "sim/kernels/kernel_float_levels.h"
 #include "sim/kernels/kernel_float_random.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
-enum class Products { exact, rounded, rounded_at_random };
+enum class Products {
+  exact,
+  apart,  ///< exact, in a register of their own: the innermost level's adders are eager
+  rounded,
+  rounded_at_random,
+};
 
 /// `random`: the innermost level's sums are rounded at random. `looks`: steps with a sum below the smallest normal are looked at again, for
 /// what is tiny, flushed, or a zero rounded down.
@@ -22,14 +28,16 @@ class RoundLoop {
   static constexpr int registers = fast_rows * vectors;
   static constexpr int stride = vectors * O::lanes;
   static constexpr int sign_bit = 8 * static_cast<int>(sizeof(T)) - 1;
+  static constexpr bool exact_products = products == Products::exact || products == Products::apart;
   using Numbers = RandomWords<T, registers>;
   using Sums = LevelSums<O, registers>;
 
   /// One rounding's constants: what is added below the last kept bit, where a bit of the number is clear and where it is set.
   struct Constants {
     Int keep, clear, set, min_normal;
+    Int eager_least, eager_shift;
     int bit;
-    bool flush, zero_down, at_random, keeps_negative_zero;
+    bool flush, zero_down, at_random, eager, keeps_negative_zero;
   };
   static Constants constants(const FloatRounding& c) {
     const auto low = static_cast<Word>((UWord{1} << c.drop) - 1);
@@ -42,6 +50,9 @@ class RoundLoop {
     k.flush = c.flush;
     k.zero_down = c.mode == FloatMode::rd;
     k.at_random = false;
+    k.eager = c.eager;
+    k.eager_least = O::set(static_cast<Word>(c.eager_least));
+    k.eager_shift = O::set(static_cast<Word>(static_cast<Word>(c.eager_shift) << O::fraction_bits));
     k.keeps_negative_zero = c.keeps_negative_zero;
     switch (c.mode) {
       case FloatMode::rz: break;
@@ -63,6 +74,10 @@ class RoundLoop {
       case FloatMode::sr_c: k.at_random = true; break;
     }
     return k;
+  }
+  /// What an eager adder rounds, with the exact sum's sign.
+  static ACCSIM_INLINE Real cut_sum(Real sum, Real acc, Real x, const Constants& c) {
+    return O::real(eager_magnitude<T>(acc, x, c.eager_least, c.eager_shift) | (O::bits(sum) & O::set(O::sign)));
   }
   template <bool at_random>
   static ACCSIM_INLINE Int on_grid(Real odd, const Constants& c, Int r) {
@@ -94,10 +109,11 @@ class RoundLoop {
     return O::real(x);
   }
 
+  /// Rounds `seen` of a sum.
   template <bool at_random>
-  static ACCSIM_INLINE Real rounded(Real sum, Real acc, const Constants& c, Int r, Counts& n, Int& largest) {
+  static ACCSIM_INLINE Real rounded(Real seen, Real sum, Real acc, const Constants& c, Int r, Counts& n, Int& largest) {
     largest = O::larger(largest, O::magnitude(sum));
-    const Int d = on_grid<at_random>(sum, c, r);
+    const Int d = on_grid<at_random>(seen, c, r);
     O::count_inexact(n.inexact, n.swamped, d, O::bits(sum), O::bits(acc));
     return O::real(d);
   }
@@ -124,7 +140,7 @@ class RoundLoop {
   }
   static __attribute__((noinline)) void look_at_step(const FloatPlan& plan, const T* a, std::int64_t a_stride, const T* b,
                                                      const Int (&r)[registers], const Real* before, Real* after, Counts& n) {
-    const Constants p = products == Products::exact ? Constants{} : constants(plan.product);
+    const Constants p = exact_products ? Constants{} : constants(plan.product);
     const Constants c = constants(plan.level[0].rounding);
     const Int flushed = p.flush ? O::set(~O::sign) : Int{};
     for (int i = 0; i < registers; ++i) {
@@ -132,7 +148,7 @@ class RoundLoop {
       const Real x = O::set_real(a[(i / vectors) * a_stride]);
       const Real y = O::load(b + (i % vectors) * O::lanes);
       Real sum;
-      if constexpr (products == Products::exact) sum = O::odd_fma(x, y, before[i], c.zero_down);
+      if constexpr (exact_products) sum = O::odd_fma(x, y, before[i], c.zero_down);
       else sum = O::odd_sum(before[i], product<false>(x, y, p, flushed, r[i], n), c.zero_down);
       after[i] = settled(after[i], sum, before[i], c, n);
     }
@@ -148,7 +164,7 @@ class RoundLoop {
     Real acc[registers];
     sums.start(block, acc);
     Counts n;
-    const Constants p = products == Products::exact ? Constants{} : constants(plan.product);
+    const Constants p = exact_products ? Constants{} : constants(plan.product);
     const Constants c = constants(plan.level[0].rounding);
     const Int flushed = p.flush ? O::set(~O::sign) : Int{};
     const std::int64_t terms = plan.level[0].terms;
@@ -171,13 +187,19 @@ class RoundLoop {
             if constexpr (random) r = of_level[0].current()[i];
             if constexpr (products == Products::rounded_at_random) r_product = of_products.current()[i];
             Real sum;
-            if constexpr (products == Products::exact) sum = O::odd_fma(x, y, acc[i], false);
-            else sum = O::odd_sum(acc[i], product<true>(x, y, p, flushed, r_product, n), false);
-            if constexpr (looks) {
-              before[i] = acc[i];
-              least = O::smaller(least, O::magnitude(sum));
+            Real x_y;
+            if constexpr (products == Products::exact) {
+              sum = O::odd_fma(x, y, acc[i], false);
+            } else {
+              if constexpr (products == Products::apart) x_y = O::exact_product(x, y);
+              else x_y = product<true>(x, y, p, flushed, r_product, n);
+              sum = O::odd_sum(acc[i], x_y, false);
             }
-            acc[i] = rounded<random>(sum, acc[i], c, r, n, n.largest[v]);
+            Real seen = sum;
+            if constexpr (products == Products::apart) seen = cut_sum(sum, acc[i], x_y, c);
+            if constexpr (looks) before[i] = acc[i];
+            acc[i] = rounded<random>(seen, sum, acc[i], c, r, n, n.largest[v]);
+            if constexpr (looks) least = O::smaller(least, O::magnitude(acc[i]));
           });
         });
         if constexpr (looks) {
@@ -228,9 +250,10 @@ class RoundLoop {
       ++n.sums;
       for (int i = 0; i < registers; ++i) {
         const Real sum = O::odd_sum(acc[i], x[i], c.zero_down);
+        const Real seen = c.eager ? cut_sum(sum, acc[i], x[i], c) : sum;
         Int& largest = n.largest[i % vectors];
-        const Real d = c.at_random ? rounded<true>(sum, acc[i], c, of_level[l].current()[i], n, largest)
-                                   : rounded<false>(sum, acc[i], c, Int{}, n, largest);
+        const Real d = c.at_random ? rounded<true>(seen, sum, acc[i], c, of_level[l].current()[i], n, largest)
+                                   : rounded<false>(seen, sum, acc[i], c, Int{}, n, largest);
         const Real level_sum = settled(d, sum, acc[i], c, n);
         result[i] = is_up ? with_zero_of(level_sum, c) : level_sum;
       }
@@ -251,10 +274,10 @@ class RoundLoop {
 template <class T, Products products, bool looks>
 void run_rounded_as(const FloatPlan& plan, FloatBlock& block) {
   const bool random = plan.level[0].rounding.random.source != FloatRandom::Source::none;
-  if (random) {
+  if (random || products == Products::apart) {
     if (block.vectors == 1) RoundLoop<T, products, true, looks, 1>::run(plan, block);
     else RoundLoop<T, products, true, looks, 2>::run(plan, block);
-  } else {
+  } else if constexpr (products != Products::apart) {
     if (block.vectors == 1) RoundLoop<T, products, false, looks, 1>::run(plan, block);
     else RoundLoop<T, products, false, looks, 2>::run(plan, block);
   }
@@ -264,7 +287,8 @@ template <class T>
 void run_rounded(const FloatPlan& plan, FloatBlock& block) {
   const HostRounding rounding(HostRounding::Way::down);
   if (!plan.rounded_product) {
-    if (plan.fast_looks) run_rounded_as<T, Products::exact, true>(plan, block);
+    if (plan.level[0].rounding.eager) run_rounded_as<T, Products::apart, true>(plan, block);
+    else if (plan.fast_looks) run_rounded_as<T, Products::exact, true>(plan, block);
     else run_rounded_as<T, Products::exact, false>(plan, block);
   } else if (plan.product.random.source != FloatRandom::Source::none) {
     run_rounded_as<T, Products::rounded_at_random, true>(plan, block);

@@ -24,6 +24,9 @@ void stochastic(const formats::StochasticSpec& s, FloatRounding& r) {
   r.sr_mask = mask;
   switch (s.kind) {
     case StochasticKind::eager:
+      r.eager = true;
+      r.eager_shift = r.sr_shift - 1;
+      break;
     case StochasticKind::a: break;
     case StochasticKind::b: r.sr_add = std::uint64_t{1} << (r.sr_shift - 1); break;
     case StochasticKind::c:
@@ -80,6 +83,7 @@ FloatRounding LaneUnit::rounding(const Format& format, const RoundingSpec& spec)
     case Rounding::ro: r.mode = FloatMode::ro; break;
     case Rounding::sr: stochastic(spec.stochastic, r); break;
   }
+  if (r.eager && underflow_of(spec, format) == Underflow::gradual) r.eager_least = r.min_normal;
   return r;
 }
 

@@ -128,6 +128,11 @@ class Maker {
     return spec;
   }
 
+  /// Some stochastic roundings of sums become those of eager adders.
+  void make_eager(RoundingSpec& spec) {
+    if (spec.mode == Rounding::sr && one_in(4)) spec.stochastic.kind = formats::StochasticKind::eager;
+  }
+
   void make_datapath(sim::Datapath& d) {
     d.name = "random";
     if (one_in(2)) {
@@ -154,6 +159,7 @@ class Maker {
       if (i + 1 < levels || one_in(3)) l.terms = 1 + below(one_in(2) ? 4 : 17);
       l.format = sharing ? shared : format();
       l.rounding = sharing ? shared_rounding : rounding(l.format);
+      make_eager(l.rounding);
       d.levels.push_back(l);
     }
     sim::check_datapath(d);
@@ -206,6 +212,7 @@ class Maker {
       if (i + 1 < levels) l.terms = 1 + below(one_in(2) ? 4 : 17);
       l.format = i > 0 && !spec.underflow && !spec.overflow && one_in(6) ? format() : sum;
       l.rounding = spec;
+      make_eager(l.rounding);
       d.levels.push_back(l);
     }
     sim::check_datapath(d);

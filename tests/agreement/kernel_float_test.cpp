@@ -59,6 +59,11 @@ void hold(const std::string& name, std::initializer_list<Distribution> all_of) {
 
 }  // namespace
 
+TEST_CASE("the eager adder of stochastic rounding runs in lanes") {
+  hold("sr_fp12_eager", {Distribution::normal, Distribution::heavy_tailed, Distribution::near_overflow, Distribution::subnormal_rich,
+                         Distribution::cancelling, Distribution::small_integers});
+}
+
 TEST_CASE("units that flush subnormal operands and C run in lanes") {
   for (const char* name : {"cdna2_fp16_fp32", "cdna2_bf16_fp32", "cdna2_bf16_1k_fp32"}) {
     hold(name, {Distribution::normal, Distribution::heavy_tailed, Distribution::near_overflow, Distribution::subnormal_rich,

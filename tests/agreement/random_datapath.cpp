@@ -82,6 +82,8 @@ Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
                         LevelKind::fused_sum, LevelKind::fused_sum, LevelKind::ordered_sum, LevelKind::exact, LevelKind::sorted});
   level.format = is_fixed ? random_fixed(draw, draw.chance(80) ? 32 : 70, is_integer) : random_float(draw, 8, 23);
   level.rounding = random_rounding(draw, level.format);
+  if (level.rounding.mode == formats::Rounding::sr && level.kind != LevelKind::fused_sum && draw.chance(20))
+    level.rounding.stochastic.kind = formats::StochasticKind::eager;
   if (draw.chance(60)) level.terms = draw.integer(1, draw.chance(70) ? 16 : 70);
   if (level.kind == LevelKind::interleaved) {
     level.ways = draw.integer(1, 8);
