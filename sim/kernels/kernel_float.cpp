@@ -2,6 +2,7 @@
 #include "sim/kernels/kernel_float.h"
 
 #include "sim/kernels/flushed_tile.h"
+#include "sim/kernels/kernel_float_binary64.h"
 #include "sim/kernels/kernel_float_proof.h"
 #include "sim/kernels/kernel_float_run.h"
 
@@ -27,7 +28,8 @@ class FloatKernel final : public Executor {
   [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
     if (flushes(datapath)) return refusal(without_flushing(datapath), facts);
     if (prove_float(datapath, facts, binary32_lanes, set_.means).refusal.empty()) return {};
-    return prove_float(datapath, facts, binary64_lanes, set_.means).refusal;
+    const std::string why = prove_float(datapath, facts, binary64_lanes, set_.means).refusal;
+    return prove_binary64(datapath, facts, set_.means).refusal.empty() ? std::string() : why;
   }
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override { run_float_tile(set_, datapath, tile, result); }
 

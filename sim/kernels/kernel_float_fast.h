@@ -4,9 +4,11 @@
 #include "sim/kernels/kernel_float_native.h"
 #include "sim/kernels/kernel_float_packed.h"
 #include "sim/kernels/kernel_float_round.h"
+#include "sim/kernels/kernel_float_split.h"
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
+/// Truncated and flushed products and sums.
 template <class T, FloatFast fast, int vectors>
 class FastLoop {
   using O = Ops<T>;
@@ -19,8 +21,6 @@ class FastLoop {
   using Sums = LevelSums<O, registers>;
   static constexpr bool odd_sums = fast == FloatFast::saturated_odd;
   static constexpr bool saturating = fast == FloatFast::saturated || odd_sums;
-  static constexpr bool truncated = fast == FloatFast::truncated || saturating;
-  static constexpr bool native = fast == FloatFast::native;
 
   /// One rounding's constants.
   struct Constants {
@@ -61,35 +61,17 @@ class FastLoop {
     return d;
   }
 
-#if defined(__AVX512F__)
-  static ACCSIM_INLINE Real counted(Real d, Mask inexact, Real acc, Counts& n, Int& largest) {
-    largest = O::larger(largest, O::magnitude(d));
-    O::count(n.inexact, inexact);
-    O::count(n.swamped, O::both_eq(inexact, O::bits(d), O::bits(acc)));
-    return d;
-  }
-#endif
-
   /// acc + a * b.
   static ACCSIM_INLINE Real term(Real acc, Real a, Real b, const Constants& p, const Constants& c, Counts& n, Int& largest, bool fit) {
-    if constexpr (truncated) {
-      const Real product = odd_sums ? O::cut_product(a, b) : O::truncated_product(a, b);
-      const Mask kept = O::ge(O::magnitude(product), p.min_normal);
-      const Real x = O::real(O::and_where(kept, O::bits(product), p.keep));
-      O::count(n.kept, kept);
-      if (fit) O::count(n.product_inexact, O::differ(x, product));
-      return rounded(exact_sum(acc, x), acc, c, n, largest);
-    }
-#if defined(__AVX512F__)
-    else
-      return counted(O::nearest_fma(a, b, acc), O::inexact_fma(a, b, acc), acc, n, largest);
-#endif
+    const Real product = odd_sums ? O::cut_product(a, b) : O::truncated_product(a, b);
+    const Mask kept = O::ge(O::magnitude(product), p.min_normal);
+    const Real x = O::real(O::and_where(kept, O::bits(product), p.keep));
+    O::count(n.kept, kept);
+    if (fit) O::count(n.product_inexact, O::differ(x, product));
+    return sum(acc, x, c, n, largest);
   }
   static ACCSIM_INLINE Real sum(Real acc, Real x, const Constants& c, Counts& n, Int& largest) {
-    if constexpr (truncated) return rounded(exact_sum(acc, x), acc, c, n, largest);
-#if defined(__AVX512F__)
-    else return counted(O::nearest_sum(acc, x), O::inexact_sum(acc, x), acc, n, largest);
-#endif
+    return rounded(exact_sum(acc, x), acc, c, n, largest);
   }
   static ACCSIM_INLINE Real exact_sum(Real acc, Real x) { return odd_sums ? O::odd_sum(acc, x, false) : O::truncated_sum(acc, x); }
 
@@ -131,7 +113,7 @@ class FastLoop {
 
  private:
   static __attribute__((noinline)) void hand_up(const FloatPlan& plan, Sums& sums, Counts& n, bool is_end) {
-    if (truncated && is_end && plan.levels == 1) {
+    if (is_end && plan.levels == 1) {
       Real* handed = sums.handed();
       for (int i = 0; i < registers; ++i) handed[i] = signed_zero(Real{}, Real{}, handed[i]);
     }
@@ -140,7 +122,7 @@ class FastLoop {
       for (int v = 0; v < vectors; ++v) {
         for (int i = v; i < registers; i += vectors) {
           result[i] = sum(acc[i], x[i], c, n, n.largest[saturating ? i : v]);
-          if (truncated && is_end && l + 1 == plan.levels) result[i] = signed_zero(acc[i], x[i], result[i]);
+          if (is_end && l + 1 == plan.levels) result[i] = signed_zero(acc[i], x[i], result[i]);
         }
       }
     });
@@ -150,7 +132,7 @@ class FastLoop {
 
   static void finish(const Counts& n, const Constants& c, Sums& sums, FloatBlock& block) {
     for (int i = 0; i < registers; ++i) O::store(static_cast<T*>(block.results) + i * O::lanes, sums.handed()[i]);
-    const std::int64_t tiny_sums = total<T>(n.nonzero) - total<T>(n.normal);  // none are counted where the lane rounds
+    const std::int64_t tiny_sums = total<T>(n.nonzero) - total<T>(n.normal);
     block.events[2] += total<T>(n.product_inexact);
     block.events[3] += total<T>(n.overflow);
     block.events[4] += tiny_sums;
@@ -169,10 +151,8 @@ class FastLoop {
 
 template <class T, FloatFast fast>
 void run_fast_as(const FloatPlan& plan, FloatBlock& block) {
-  const HostRounding rounding(fast == FloatFast::truncated || fast == FloatFast::saturated ? HostRounding::Way::zero
-                                                                                           : HostRounding::Way::down);
-  constexpr bool rounds_products = fast == FloatFast::truncated || fast == FloatFast::saturated || fast == FloatFast::saturated_odd;
-  if (rounds_products && plan.products_fit) {
+  const HostRounding rounding(fast != FloatFast::saturated_odd ? HostRounding::Way::zero : HostRounding::Way::down);
+  if (plan.products_fit) {
     if (block.vectors == 1) FastLoop<T, fast, 1>::template run<true>(plan, block);
     else FastLoop<T, fast, 2>::template run<true>(plan, block);
     return;
@@ -193,11 +173,12 @@ void run_fast(const FloatPlan& plan, FloatFast fast, FloatBlock& block) {
       return;
     case FloatFast::rounded: return run_rounded<T>(plan, block);
     case FloatFast::native:
-#if defined(__AVX512F__)
-      run_fast_as<T, FloatFast::native>(plan, block);
-#elif defined(__AVX2__)
       if (block.vectors == 1) NativeLoop<T, 1>::run(plan, block);
       else NativeLoop<T, 2>::run(plan, block);
+      return;
+    case FloatFast::native_split:
+#if !defined(__AVX2__)
+      if constexpr (std::is_same_v<T, double>) run_split(plan, block);
 #endif
       return;
   }

@@ -68,7 +68,8 @@ enum class FloatFast {
   saturated_odd,  ///< the same with sums rounded to odd, whatever is beyond the lane
   packed,         ///< as `saturated`, sums of at most eight bits, all normal in the lane; the largest sum comes with its lower 16 bits set
   rounded,        ///< any rounding but FloatMode::sr_c; sums below the smallest normal are looked at again
-  native,         ///< the lane's own format, nearest even, nothing tiny is inexact
+  native,         ///< the lane's own format, nearest even; in binary32 lanes nothing tiny is inexact
+  native_split,   ///< the same in binary64 lanes that have no fused multiply-add
 };
 
 struct FloatPlan {

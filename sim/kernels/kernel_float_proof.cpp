@@ -35,7 +35,6 @@ struct Interval {
 };
 
 int top_of(const NarrowExact& x) { return log2_floor(x); }
-
 bool is_eager(const Level& level) { return level.rounding.mode == Rounding::sr && level.rounding.stochastic.kind == StochasticKind::eager; }
 
 class Prover {

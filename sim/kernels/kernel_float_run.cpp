@@ -7,8 +7,8 @@
 
 #include "sim/interpreter.h"
 #include "sim/kernels/flushed_tile.h"
+#include "sim/kernels/kernel_float_binary64.h"
 #include "sim/kernels/kernel_float_products.h"
-#include "sim/kernels/kernel_float_tile.h"
 #include "sim/kernels/packed_integers.h"
 
 namespace accsim::sim::kernels {
@@ -16,16 +16,6 @@ namespace {
 
 using formats::Exact;
 using formats::NarrowExact;
-
-OperandFacts facts_of(const FloatScan& scan) {
-  OperandFacts facts;
-  facts.nonfinite = scan.nonfinite;
-  if (scan.largest == 0) return facts;
-  facts.precision = 53 - std::countr_zero(scan.fractions | (1ULL << 52));
-  facts.lowest = std::ilogb(std::bit_cast<double>(scan.lowest));
-  facts.highest = std::ilogb(std::bit_cast<double>(scan.largest));
-  return facts;
-}
 
 /// The largest exact partial sum among the steps that the lanes tell of.
 struct LargestPartial {
@@ -41,20 +31,22 @@ struct LargestPartial {
 class TileRun {
  public:
   TileRun(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, TileResult& result)
-      : set_(set),
-        datapath_(datapath),
-        tile_(tile),
-        result_(result),
-        a_cache_(tile.a_cache != nullptr ? *tile.a_cache : own_a_cache_),
-        b_cache_(tile.b_cache != nullptr ? *tile.b_cache : own_b_cache_) {}
+      : set_(set), datapath_(datapath), tile_(tile), result_(result) {}
 
   void run() {
-    if (tile_.rows == 0 || tile_.columns == 0 || !prepare()) return interpreter().run(datapath_, tile_, result_);
+    const auto is_finite = [](const NarrowExact& c) { return c.is_finite(); };
+    if (tile_.rows == 0 || tile_.columns == 0 || !std::all_of(tile_.accumulator.begin(), tile_.accumulator.end(), is_finite))
+      return interpreter().run(datapath_, tile_, result_);
+    lines_.emplace(set_.lanes64, datapath_, tile_);
+    if (!prepare()) {
+      if (!run_binary64_tile(set_, datapath_, tile_, *lines_, result_)) interpreter().run(datapath_, tile_, result_);
+      return;
+    }
     result_ = {};
     result_.numbers.resize(static_cast<std::size_t>(tile_.rows * tile_.columns));
     result_.overflowed.resize(result_.numbers.size());
     const FloatPlan& plan = general_->proof().plan;
-    products_.emplace(set_, datapath_, tile_, *bad_rows_, *bad_columns_, a_cache_, b_cache_,
+    products_.emplace(set_, datapath_, tile_, lines_->bad_rows(), lines_->bad_columns(), lines_->a_cache(), lines_->b_cache(),
                       plan.rounded_product && plan.fast != FloatFast::none, plan.products_fit || !truncates());
     result_.max_abs_product = products_->largest();
     if (native_) {
@@ -66,7 +58,7 @@ class TileRun {
       run_general(0, general_->groups().size(), 0, tile_.rows);
     }
     find_largest_partial();
-    interpret_nonfinite();
+    interpret_bad_lines(datapath_, tile_, *lines_, result_);
   }
 
  private:
@@ -79,33 +71,17 @@ class TileRun {
     const LaneTile* to_measure;  ///< not null: `largest` was not rounded to odd, but keeps order among these lanes
   };
 
-  /// Scans the operands, proves the tile, looks at C. False: the interpreter takes the tile.
+  /// Proves the tile. False: not on lanes that are wider than its sums.
   bool prepare() {
-    if (!std::all_of(tile_.accumulator.begin(), tile_.accumulator.end(), [](const NarrowExact& c) { return c.is_finite(); })) return false;
-    const ScannedLines& a = scanned(set_.lanes64, {tile_.a, tile_.rows, tile_.k}, a_cache_);
-    const ScannedLines& b = scanned(set_.lanes64, {tile_.b, tile_.columns, tile_.k}, b_cache_);
-    bad_rows_ = &a.bad;
-    bad_columns_ = &b.bad;
-    facts_ = {.a = facts_of(a.all),
-              .b = facts_of(b.all),
-              .k = tile_.k,
-              .a_emin = tile_.a_emin,
-              .b_emin = tile_.b_emin,
-              .has_accumulator = !tile_.accumulator.empty()};
-    FloatProof proof = prove_float(datapath_, facts_, binary32_lanes, set_.means);
-    if (!proof.refusal.empty()) proof = prove_float(datapath_, facts_, binary64_lanes, set_.means);
+    FloatProof proof = prove_float(datapath_, lines_->facts(), binary32_lanes, set_.means);
+    if (!proof.refusal.empty()) proof = prove_float(datapath_, lines_->facts(), binary64_lanes, set_.means);
     if (!proof.refusal.empty()) return false;
     const bool wide = proof.lane.binary64;
-    place(general_, std::move(proof), wide ? set_.lanes64 : set_.lanes32);
+    lines_->place(general_, std::move(proof), wide ? set_.lanes64 : set_.lanes32, datapath_);
     if (!wide) return true;
-    FloatProof native = prove_native_float(datapath_, facts_, set_.means);
-    if (native.refusal.empty()) place(native_, std::move(native), set_.lanes32);
+    FloatProof native = prove_native_float(datapath_, lines_->facts(), set_.means);
+    if (native.refusal.empty()) lines_->place(native_, std::move(native), set_.lanes32, datapath_);
     return true;
-  }
-  void place(std::optional<LaneTile>& on, FloatProof proof, const FloatLanes& lanes) {
-    if (!datapath_.product.permute.empty() && order_.empty()) order_ = term_order(datapath_, tile_.k);
-    on.emplace(std::move(proof), lanes, datapath_, tile_, LaneSource{tile_.a, tile_.rows, tile_.k, bad_rows_, order_},
-               LaneSource{tile_.b, tile_.columns, tile_.k, bad_columns_, order_}, a_cache_, b_cache_);
   }
 
   /// The fast loops leave products' events to the tile.
@@ -204,7 +180,8 @@ class TileRun {
       return n;
     };
     for (std::int64_t k = 0; k < tile_.k; ++k)
-      count += nonzero_at(tile_.a, *bad_rows_, row, last, k) * nonzero_at(tile_.b, *bad_columns_, at.first, at.first + at.columns, k);
+      count += nonzero_at(tile_.a, lines_->bad_rows(), row, last, k) *
+               nonzero_at(tile_.b, lines_->bad_columns(), at.first, at.first + at.columns, k);
     return count;
   }
 
@@ -324,45 +301,11 @@ class TileRun {
     }
   }
 
-  void interpret_nonfinite() {
-    for (std::int64_t row = 0; row < tile_.rows; ++row) {
-      for (std::int64_t column = 0; column < tile_.columns; ++column) {
-        if ((*bad_rows_)[static_cast<std::size_t>(row)] != 0 || (*bad_columns_)[static_cast<std::size_t>(column)] != 0)
-          interpret(row, column);
-      }
-    }
-  }
-
-  /// One output by the interpreter.
-  void interpret(std::int64_t row, std::int64_t column) {
-    const auto at = static_cast<std::size_t>(row * tile_.columns + column);
-    Tile one = tile_;
-    one.rows = one.columns = 1;
-    one.a = tile_.a.subspan(static_cast<std::size_t>(row * tile_.k), static_cast<std::size_t>(tile_.k));
-    one.b = tile_.b.subspan(static_cast<std::size_t>(column * tile_.k), static_cast<std::size_t>(tile_.k));
-    one.a_blocks = one.b_blocks = {};
-    one.a_cache = one.b_cache = nullptr;
-    one.output_index = tile_.output_index.subspan(at, 1);
-    if (!tile_.pe_index.empty()) one.pe_index = tile_.pe_index.subspan(at, 1);
-    if (!tile_.accumulator.empty()) one.accumulator = tile_.accumulator.subspan(at, 1);
-    TileResult r;
-    interpreter().run(datapath_, one, r);
-    result_.numbers[at] = to_double(r.outputs.front());
-    result_.overflowed[at] = r.overflowed.front();
-    result_.events.merge(r.events);
-    result_.max_abs_product = std::max(result_.max_abs_product, r.max_abs_product);
-    result_.max_abs_partial = std::max(result_.max_abs_partial, r.max_abs_partial);
-  }
-
   const FloatLaneSet& set_;
   const Datapath& datapath_;
   const Tile& tile_;
   TileResult& result_;
-  LayerFacts facts_;
-  PackCache own_a_cache_, own_b_cache_;  ///< where the tile brings none
-  PackCache &a_cache_, &b_cache_;
-  const std::vector<char>*bad_rows_ = nullptr, *bad_columns_ = nullptr;
-  std::vector<std::int64_t> order_;  ///< of the terms; empty: as they come
+  std::optional<FloatLines> lines_;
   std::optional<LaneTile> general_, native_;
   std::optional<TileProducts> products_;
   bool exact_sums_ = false;  ///< every sum of every block was exact in the lane

@@ -22,7 +22,9 @@ class Maker {
     c.seed = random_();
     c.layer = static_cast<std::uint32_t>(below(100));
     c.pass = static_cast<std::uint32_t>(below(3));
-    if (one_in(2)) make_datapath(c.datapath);
+    const bool binary64 = one_in(8);
+    if (binary64) make_binary64(c.datapath);
+    else if (one_in(2)) make_datapath(c.datapath);
     else make_uniform(c.datapath);
     const std::int64_t edges[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65};
     c.rows = one_in(6) ? edges[below(17)] : 1 + below(9);
@@ -33,8 +35,8 @@ class Maker {
       c.columns = 1 + below(70);
       c.k = 1 + below(8);
     }
-    c.a = operands(c.rows * c.k);
-    c.b = operands(c.columns * c.k);
+    c.a = binary64 ? long_operands(c.rows * c.k) : operands(c.rows * c.k);
+    c.b = binary64 ? long_operands(c.columns * c.k) : operands(c.columns * c.k);
     if (one_in(5)) cancel(c);
     if (one_in(4)) c.first_output = (std::int64_t{1} << 33) + below(1000);
     if (one_in(3)) c.elements = 1 + below(20);
@@ -218,6 +220,22 @@ class Maker {
     sim::check_datapath(d);
   }
 
+  /// Sums of binary64, or of nearly its precision, of exact products.
+  void make_binary64(sim::Datapath& d) {
+    d.name = "binary64";
+    const std::int64_t levels = 1 + below(3);
+    for (std::int64_t i = 0; i < levels; ++i) {
+      sim::Level l;
+      if (i + 1 < levels) l.terms = 1 + below(one_in(2) ? 4 : 17);
+      l.format = formats::parse_format(one_in(8) ? "e11m51" : one_in(8) ? "e11m50" : "fp64");
+      if (one_in(6)) l.rounding.mode = one_in(2) ? Rounding::rz : Rounding::rd;
+      if (one_in(4)) l.rounding.overflow = one_in(2) ? Overflow::saturate : Overflow::infinity;
+      if (one_in(6)) l.rounding.underflow = one_in(2) ? Underflow::flush : Underflow::none;
+      d.levels.push_back(l);
+    }
+    sim::check_datapath(d);
+  }
+
   double normal() { return std::normal_distribution<double>(0, 1)(random_); }
 
   /// One tensor: a precision, a spread of exponents, zeros, sometimes infinities and NaN.
@@ -240,6 +258,23 @@ class Maker {
       if (constant) x = values.front();
       if (zeros > 0 && one_in(1 + zeros)) x = std::copysign(0.0, x);
       if (specials > 0 && one_in(specials)) x = one_in(3) ? std::nan("") : std::copysign(HUGE_VAL, x);
+    }
+    return values;
+  }
+
+  /// Significands of up to 53 bits about one binade, at times about the ends of the range.
+  std::vector<double> long_operands(std::int64_t count) {
+    const int bits = one_in(2) ? 53 : static_cast<int>(1 + below(53));
+    const int centre = one_in(2) ? 0 : static_cast<int>(one_in(2) ? below(40) - 560 : one_in(2) ? below(1080) - 540 : 480 + below(40));
+    const int spread = one_in(3) ? 1 : static_cast<int>(1 + below(one_in(4) ? 60 : 12));
+    const std::int64_t zeros = one_in(2) ? 0 : 1 + below(5);
+    const bool far = one_in(20);
+    std::vector<double> values(static_cast<std::size_t>(count));
+    for (double& x : values) {
+      const double significand = std::ldexp(static_cast<double>((random_() >> (64 - bits)) | (std::uint64_t{1} << (bits - 1))), -bits);
+      x = std::ldexp(one_in(2) ? significand : -significand, centre + static_cast<int>(below(spread)));
+      if (far && one_in(4)) x = std::ldexp(x, static_cast<int>(below(1000)) - 500);
+      if (zeros > 0 && one_in(1 + zeros)) x = std::copysign(0.0, x);
     }
     return values;
   }

@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
   for (const char* name : {"ampere_fp16_fp32", "hopper_fp16_fp32", "hopper_fp8_fp32", "ampere_fp16_fp16", "ampere_bf16_fp32", "deepseek_v3",
                            "exsdotp_fp8_fp16", "exsdotp_fp16_fp32", "exsdotp_bf16_fp32", "kulisch", "mgs", "pqs"})
     add(name, name);
-  for (const char* name : {"fp12", "e5m10", "sr_fp12", "sr_fp12_eager", "fp32", "cdna2_fp16_fp32"}) add(name, name);
+  for (const char* name : {"fp12", "e5m10", "sr_fp12", "sr_fp12_eager", "fp32", "cdna2_fp16_fp32", "cdna_fp64"}) add(name, name);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
