@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <mutex>
 
 #include "sim/kernels/executors.h"
 #include "sim/kernels/issue_tile.h"
@@ -109,6 +110,13 @@ OrderedRounding ordered_rounding(Rounding mode) {
 
 double power_of_two(int e) { return std::ldexp(1.0, e); }
 
+/// An operand's lines as lanes take them.
+struct OrderedLines final : PackCache::Entry {
+  explicit OrderedLines(std::int64_t numbers) : values(numbers), powers(numbers) {}
+  std::once_flag once;
+  const LaneMemory<double> values, powers;
+};
+
 class OrderedRun {
  public:
   OrderedRun(const OrderedLanes& lanes, const Datapath& datapath, const Tile& tile, TileResult& result)
@@ -122,22 +130,22 @@ class OrderedRun {
     const std::int64_t lanes = lanes_.lanes;
     const std::int64_t width = job_.panels * lanes;
     if (!around_.take_initial(width, most_exponent)) return false;
-    const LaneMemory<double> a(tile_.rows * tile_.k), a_powers(tile_.rows * tile_.k);
-    const LaneMemory<double> b(width * tile_.k), b_powers(width * tile_.k);
-    for (std::int64_t row = 0; row < tile_.rows; ++row) {
-      const std::int64_t to = row * tile_.k;
-      pack(around_.a(), row, tile_.a_emin, level_.product_integer_bits - 1, false, a.data() + to, a_powers.data() + to, 1);
-    }
-    for (std::int64_t column = 0; column < width; ++column) {
-      const std::int64_t to = column / lanes * tile_.k * lanes + column % lanes;
-      pack(around_.b(), column < tile_.columns ? column : -1, tile_.b_emin, 0, job_.negated, b.data() + to, b_powers.data() + to, lanes);
-    }
+    const OrderedLines& a = packed(tile_.a_cache, own_a_cache_, tile_.rows * tile_.k, [&](const OrderedLines& to) {
+      for (std::int64_t row = 0; row < tile_.rows; ++row)
+        pack(around_.a(), row, tile_.a_emin, level_.product_integer_bits - 1, false, to, row * tile_.k, 1);
+    });
+    const OrderedLines& b = packed(tile_.b_cache, own_b_cache_, width * tile_.k, [&](const OrderedLines& to) {
+      for (std::int64_t column = 0; column < width; ++column) {
+        const std::int64_t first = column / lanes * tile_.k * lanes + column % lanes;
+        pack(around_.b(), column < tile_.columns ? column : -1, tile_.b_emin, 0, job_.negated, to, first, lanes);
+      }
+    });
     std::vector<double> values(at(job_.sums * tile_.rows * width));
     std::vector<char> overflowed(at(tile_.rows * width));
-    job_.a = a.data();
-    job_.a_powers = a_powers.data();
-    job_.b = b.data();
-    job_.b_powers = b_powers.data();
+    job_.a = a.values.data();
+    job_.a_powers = a.powers.data();
+    job_.b = b.values.data();
+    job_.b_powers = b.powers.data();
     job_.initial = around_.initial();
     job_.values = values.data();
     job_.overflowed = overflowed.data();
@@ -212,15 +220,27 @@ class OrderedRun {
     job_.keeps_nonfinite = keeps(NarrowExact::not_a_number()) && keeps(NarrowExact::infinity(false)) && keeps(NarrowExact::infinity(true));
   }
 
+  /// An operand's lines, packed once.
+  template <class Fill>
+  static const OrderedLines& packed(PackCache* cache, PackCache& own, std::int64_t numbers, Fill&& fill) {
+    auto& lines =
+        (cache != nullptr ? *cache : own)
+            .find<OrderedLines>([](const OrderedLines&) { return true; }, [&] { return std::make_unique<OrderedLines>(numbers); });
+    std::call_once(lines.once, [&] { fill(lines); });
+    return lines;
+  }
+
   /// A line of an operand, or of zeros, in the datapath's order; powers are 2^shift times those that it is aligned by.
-  void pack(std::span<const double> values, std::int64_t line, int emin, int shift, bool negated, double* to, double* powers,
-            std::int64_t stride) const {
+  void pack(std::span<const double> values, std::int64_t line, int emin, int shift, bool negated, const OrderedLines& to,
+            std::int64_t first, std::int64_t stride) const {
     const double least = emin < -most_exponent ? 0.0 : power_of_two(emin);
     const double factor = power_of_two(shift);
+    double* const numbers = to.values.data() + first;
+    double* const powers = to.powers.data() + first;
     for (std::int64_t t = 0; t < tile_.k; ++t) {
       const double x = line < 0 ? 0.0 : values[at(line * tile_.k + around_.order()[at(t)])];
       const std::uint64_t exponent = std::bit_cast<std::uint64_t>(x) & 0x7FF0000000000000ULL;
-      to[t * stride] = negated ? -x : x;
+      numbers[t * stride] = negated ? -x : x;
       powers[t * stride] = x == 0.0 ? 0.0 : factor * std::max(std::bit_cast<double>(exponent), least);
     }
   }
@@ -230,6 +250,7 @@ class OrderedRun {
   const Level& level_;
   IssueTile around_;
   OrderedJob job_;
+  PackCache own_a_cache_, own_b_cache_;  ///< where the tile brings none
 };
 
 class OrderedExecutor final : public Executor {
