@@ -93,15 +93,6 @@ void see_all(Gather& gather, const std::vector<float>& all, Piece piece) {
   }
 }
 
-/// Only the interpreter looks at elements and scales apart, which a fused sum aligns by.
-std::string refusal(const Executor& executor, const Datapath& datapath, const LayerFacts& facts) {
-  const bool fused =
-      std::any_of(datapath.levels.begin(), datapath.levels.end(), [](const Level& l) { return l.kind == LevelKind::fused_sum; });
-  if ((datapath.a.block || datapath.b.block) && fused && &executor != executors().front())
-    return "a fused sum of operands with block scales";
-  return executor.refusal(datapath, facts);
-}
-
 }  // namespace
 
 OperandFacts operand_facts(const Values& values, int threads) {
@@ -129,7 +120,7 @@ OperandFacts operand_facts(const Values& values, int threads) {
 
 ChosenExecutor choose_executor(const Datapath& datapath, const LayerFacts& facts, const Executor* forced) {
   if (forced != nullptr) {
-    const std::string reason = refusal(*forced, datapath, facts);
+    const std::string reason = forced->refusal(datapath, facts);
     if (!reason.empty())
       throw InputError("--executor " + std::string(forced->name()),
                        "not proved exact for datapath \"" + datapath.name + "\" here: " + reason, "auto, interpreter");
@@ -138,7 +129,7 @@ ChosenExecutor choose_executor(const Datapath& datapath, const LayerFacts& facts
   ChosenExecutor chosen;
   const std::span<const Executor* const> all = executors();
   for (std::size_t i = all.size(); i-- > 0;) {
-    const std::string reason = refusal(*all[i], datapath, facts);
+    const std::string reason = all[i]->refusal(datapath, facts);
     if (reason.empty()) {
       chosen.executor = all[i];
       break;

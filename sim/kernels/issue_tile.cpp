@@ -26,8 +26,8 @@ IssueTile::IssueTile(const Datapath& datapath, const Tile& tile, TileResult& res
       level_(datapath.levels.front()),
       rounder_(level_.rounded_format(), level_.rounding),
       order_(term_order(datapath, tile.k)),
-      a_(doubles_of(tile.a, tile.a_exact, a_copies_)),
-      b_(doubles_of(tile.b, tile.b_exact, b_copies_)) {
+      a_(datapath.a, tile.a, tile.a_exact, tile.a_blocks, tile.a_emin, tile.k),
+      b_(datapath.b, tile.b, tile.b_exact, tile.b_blocks, tile.b_emin, tile.k) {
   issue = std::min(*level_.terms, tile.k);
   issues = (tile.k + issue - 1) / issue;
   const bool is_last = datapath.levels.size() == 1;
@@ -52,6 +52,12 @@ bool IssueTile::take_initial(std::int64_t width, int exponent_limit) {
   return true;
 }
 
+/// What an operand brings to its product's exponent.
+int IssueTile::exponent(const FusedOperand& operand, std::int64_t line, std::int64_t term) const {
+  if (level_.kind == LevelKind::scaled_sum) return operand.scale_exponent(line, term);
+  return operand.exponent(line, term, level_.zero_operand_exponent.value_or(0));
+}
+
 void IssueTile::one_issue(std::int64_t row, std::int64_t column, std::int64_t number, double accumulator, IssueOutcome& outcome) const {
   try {
     one_issue_in<UInt128>(row, column, number, accumulator, outcome);
@@ -65,12 +71,12 @@ template <class U>
 void IssueTile::one_issue_in(std::int64_t row, std::int64_t column, std::int64_t number, double accumulator, IssueOutcome& outcome) const {
   std::vector<Addend<U>> addends;
   for (std::int64_t t = number * issue; t < std::min((number + 1) * issue, tile_.k); ++t) {
-    const BasicExact<U> a = formats::from_double<U>(a_[at(row * tile_.k + order_[at(t)])]);
-    const BasicExact<U> b = formats::from_double<U>(b_[at(column * tile_.k + order_[at(t)])]);
+    const std::int64_t term = order_[at(t)];
+    const BasicExact<U> a = formats::from_double<U>(a_.value(row, term));
+    const BasicExact<U> b = formats::from_double<U>(b_.value(column, term));
     const BasicExact<U> p = product(a, b);
     outcome.counts.invalid += p.nan && !a.nan && !b.nan;
-    const int exponent = p.is_nonzero_finite() ? std::max(log2_floor(a), tile_.a_emin) + std::max(log2_floor(b), tile_.b_emin) : 0;
-    addends.push_back({p, exponent});
+    addends.push_back({p, p.is_finite() ? exponent(a_, row, term) + exponent(b_, column, term) : 0});
   }
   OutputCounts<U> counts;
   RandomSite random;
@@ -92,7 +98,7 @@ BasicExact<U> IssueTile::upper_levels(std::span<const double> sums, std::size_t 
   std::vector<Addend<U>> addends;
   for (const double s : sums) {
     BasicExact<U> x = formats::from_double<U>(s);
-    const int exponent = x.is_nonzero_finite() ? std::max(log2_floor(x), emin) : 0;
+    const int exponent = x.is_nonzero_finite() ? std::max(log2_floor(x), emin) : level_.zero_operand_exponent.value_or(0);
     addends.push_back({std::move(x), exponent});
   }
   for (std::size_t l = 1; l < datapath_.levels.size(); ++l) {
@@ -218,8 +224,8 @@ void IssueTile::see_products() {
     }
     return of_term;
   };
-  const std::vector<double> a = largest(a_);
-  const std::vector<double> b = largest(b_);
+  const std::vector<double> a = largest(a_.values());
+  const std::vector<double> b = largest(b_.values());
   for (std::size_t t = 0; t < k; ++t) result_.max_abs_product = std::max(result_.max_abs_product, a[t] * b[t]);
 }
 

@@ -9,6 +9,7 @@
 #include "formats/round.h"
 #include "sim/executor.h"
 #include "sim/interpreter_levels.h"
+#include "sim/kernels/fused_sum_operand.h"
 #include "sim/kernels/issue_outcome.h"
 
 namespace accsim::sim::kernels {
@@ -22,8 +23,11 @@ class IssueTile {
   /// or beyond 2^+/-`exponent_limit`.
   bool take_initial(std::int64_t width, int exponent_limit);
 
-  [[nodiscard]] std::span<const double> a() const { return a_; }
-  [[nodiscard]] std::span<const double> b() const { return b_; }
+  [[nodiscard]] std::span<const double> a() const { return a_.values(); }
+  [[nodiscard]] std::span<const double> b() const { return b_.values(); }
+  /// The same as the fused-sum lanes take them.
+  [[nodiscard]] const FusedOperand& a_operand() const { return a_; }
+  [[nodiscard]] const FusedOperand& b_operand() const { return b_; }
   [[nodiscard]] std::span<const std::int64_t> order() const { return order_; }
   /// rows x width; null: sums start at zero.
   [[nodiscard]] const double* initial() const { return initial_.empty() ? nullptr : initial_.data(); }
@@ -48,6 +52,7 @@ class IssueTile {
                                       const std::vector<formats::Rounder>& rounders) const;
   bool add_in_binary32(std::span<const double> sums, std::size_t i, OutputCounts<formats::UInt128>& counts, double& partial,
                        double& value) const;
+  [[nodiscard]] int exponent(const FusedOperand& operand, std::int64_t line, std::int64_t term) const;
   [[nodiscard]] bool enters_at(std::size_t level) const;
   [[nodiscard]] bool is_binary32_above() const;
   formats::NarrowExact above(std::span<const double> sums, std::size_t i, const std::vector<formats::Rounder>& rounders, bool binary32);
@@ -61,8 +66,8 @@ class IssueTile {
   const Level& level_;
   formats::Rounder rounder_;
   std::vector<std::int64_t> order_;
-  std::vector<double> a_copies_, b_copies_, initial_;
-  std::span<const double> a_, b_;
+  FusedOperand a_, b_;
+  std::vector<double> initial_;
 };
 
 }  // namespace accsim::sim::kernels

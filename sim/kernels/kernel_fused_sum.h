@@ -9,9 +9,12 @@ namespace accsim::sim::kernels {
 constexpr std::int32_t zero_operand = -(1 << 20);
 /// Of products and accumulators that are not zero, exponents lie well inside +/- this.
 constexpr std::int32_t exponent_limit = 400;
+/// Groups of an issue of scaled sums.
+constexpr int most_groups = 16;
 
 /// A tile in lanes of 32 bits. An operand is significand * 2^(exponent - fraction bits), with a subnormal's exponent that of the smallest
-/// normal; significands are shifted left so that products have `fraction_bits - base` fraction bits. Columns stand in panels.
+/// normal, and in a block format that of the scale added; significands are shifted left so that products have `fraction_bits - base`
+/// fraction bits. Columns stand in panels.
 struct FusedJob {
   std::int64_t rows = 0, panels = 0, k = 0;
   std::int64_t issue = 0;             ///< terms of one issue
@@ -29,11 +32,21 @@ struct FusedJob {
   const std::int32_t* b_odd = nullptr;
   const double* initial = nullptr;  ///< rows x (panels * lanes), or none
 
+  // Scaled sums: a and b hold groups, pairs of elements as whole numbers in 16 bits each; exponents are those of a group's scales.
+  std::int64_t groups = 0;                  ///< of a line
+  std::int64_t groups_in_issue = 0;         ///< at most most_groups
+  std::int64_t words = 0;                   ///< of a group
+  const std::int32_t* a_nonzero = nullptr;  ///< rows x groups: bit t where value t of the group is not zero
+  const std::int32_t* b_nonzero = nullptr;  ///< panels x groups x lanes
+  const double* a_scales = nullptr;         ///< rows x groups: times the elements' unit; 0 for a group of zeros
+  const double* b_scales = nullptr;         ///< panels x groups x lanes
+
   int fraction_bits = 0;  ///< of the level
   int base = 0;           ///< fraction bits of a product beyond those
   bool floors = false;    ///< align = rd
   bool zeros_count = false;
   std::int32_t zero_exponent = 0;
+  std::int32_t zero_operand_exponent = zero_operand;  ///< and of a zero accumulator; in scaled sums of a group of zeros
   int accumulator_emin = 0;
   int precision = 0;  ///< that sums are rounded to
   bool to_nearest = false;
@@ -51,6 +64,7 @@ struct FusedJob {
 struct FusedLanes {
   int lanes;
   void (*run)(FusedJob& job);
+  void (*run_scaled)(FusedJob& job);
 };
 const FusedLanes& fused_lanes_baseline();
 const FusedLanes& fused_lanes_avx2();

@@ -98,7 +98,7 @@ inline RoundedSum round_sum(const FusedJob& job, F64 x, F64 accumulator) {
   const I64 magnitude = bits & static_cast<std::int64_t>(~0ULL >> 1);
   const std::int64_t mask = (std::int64_t{1} << drop) - 1;
   I64 r = magnitude;
-  if (job.to_nearest) r += (mask >> 1) + ((magnitude >> drop) & 1);
+  if (job.to_nearest) r += (mask >> 1) + ((magnitude >> drop) & (mask & 1));
   r &= ~mask;
   RoundedSum result;
   result.value = reinterpret_cast<F64>(r | sign);
@@ -109,13 +109,14 @@ inline RoundedSum round_sum(const FusedJob& job, F64 x, F64 accumulator) {
   return result;
 }
 
-inline I64 larger_exponent(F64 x, int emin) {
+/// That an accumulator is aligned by.
+inline I64 exponent_of(const FusedJob& job, F64 x) {
   const I64 bits = reinterpret_cast<I64>(x) & static_cast<std::int64_t>(~0ULL >> 1);
-  const I64 exponent = larger((bits >> 52) - 1023, I64{} + emin);
-  return bits == 0 ? I64{} + zero_operand : exponent;
+  const I64 exponent = larger((bits >> 52) - 1023, I64{} + job.accumulator_emin);
+  return bits == 0 ? I64{} + job.zero_operand_exponent : exponent;
 }
 
-inline I32 exponents(Pair<F64> x, int emin) { return narrow({larger_exponent(x.low, emin), larger_exponent(x.high, emin)}); }
+inline I32 exponents(const FusedJob& job, Pair<F64> x) { return narrow({exponent_of(job, x.low), exponent_of(job, x.high)}); }
 
 /// One output lane's state between issues.
 struct FusedState {
@@ -148,6 +149,45 @@ inline void slow_lanes(FusedJob& job, I32 odd, std::int64_t row, std::int64_t pa
   }
 }
 
+/// The parts of an issue added up, in units of the last place kept.
+struct IssueSum {
+  Pair<F64> cut;    ///< as the level cuts
+  Pair<F64> whole;  ///< each cut to some whole number
+  Pair<F64> rest;   ///< what that took off
+};
+
+/// Rounds an issue's sum and counts. `largest`: the exponent that its parts were aligned to; `odd`: lanes that are the interpreter's.
+inline void settle(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t issue, I32 largest, const IssueSum& sum, I32 odd,
+                   FusedState& state) {
+  const Pair<F64> before = state.accumulator;
+  const Pair<I64> unit = widen(largest - job.fraction_bits);
+  const Pair<F64> scale{power_of_two(unit.low), power_of_two(unit.high)};
+  const F64 low = sum.cut.low * scale.low;
+  const F64 high = sum.cut.high * scale.high;
+  const RoundedSum rounded_low = round_sum(job, low, before.low);
+  const RoundedSum rounded_high = round_sum(job, high, before.high);
+  state.accumulator = {rounded_low.value, rounded_high.value};
+
+  // What was taken off in all is a whole number of last places, or the result is inexact.
+  const Pair<F64> places = to_double(to_integer(sum.rest));
+  const Pair<F64> uncut = plus(sum.whole, places);
+  I32 inexact = narrow({(places.low != sum.rest.low) | (rounded_low.value != uncut.low * scale.low),
+                        (places.high != sum.rest.high) | (rounded_high.value != uncut.high * scale.high)});
+  odd |= narrow({rounded_low.odd, rounded_high.odd});
+  Pair<F64> partial{low < 0.0 ? -low : low, high < 0.0 ? -high : high};
+  if (any(odd)) slow_lanes(job, odd, row, panel, issue, before, state, inexact, partial);
+  state.inexact -= inexact;
+  state.partial = {larger(state.partial.low, partial.low), larger(state.partial.high, partial.high)};
+  state.exponent = exponents(job, state.accumulator);
+}
+
+/// An accumulator that is not finite, or about to be, is the interpreter's; the lane goes on with zero.
+inline Pair<F64> in_range(Pair<F64> accumulator, I32 out_of_range) {
+  if (!any(out_of_range)) return accumulator;
+  const Pair<I64> wide = widen(out_of_range);
+  return {wide.low != 0 ? F64{} : accumulator.low, wide.high != 0 ? F64{} : accumulator.high};
+}
+
 template <bool floors>
 void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t issue, FusedState& state) {
   const std::int64_t first = issue * job.issue;
@@ -159,13 +199,8 @@ void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t
   const I32* b_least = reinterpret_cast<const I32*>(job.b_least) + panel * job.issues + issue;
   const I32* b_odd = reinterpret_cast<const I32*>(job.b_odd) + panel * job.issues + issue;
 
-  // An accumulator that is not finite, or about to be, is the interpreter's; the lane goes on with zero.
   const I32 out_of_range = state.exponent > exponent_limit;
-  Pair<F64> held = state.accumulator;
-  if (any(out_of_range)) {
-    const Pair<I64> wide = widen(out_of_range);
-    held = Pair<F64>{wide.low != 0 ? F64{} : held.low, wide.high != 0 ? F64{} : held.high};
-  }
+  const Pair<F64> held = in_range(state.accumulator, out_of_range);
   I32 largest = out_of_range ? I32{} + zero_operand : state.exponent;
   if (job.zeros_count) {
     I32 least = state.exponent;
@@ -183,46 +218,23 @@ void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t
   const I32 place = largest + job.base;
   const CutProducts products = cut_products<floors>(job, a, a_exponents, b, b_exponents, terms, place);
   const CutAccumulator c = cut_accumulator<floors>(job, held, widen(job.fraction_bits - largest));
-  I32 far = c.far;
+  I32 odd = c.far | *b_odd | job.a_odd[row * job.issues + issue] | out_of_range;
   const I32 perhaps_far = place - (*b_least + job.a_least[row * job.issues + issue]) > job.window;
-  if (any(perhaps_far)) far |= far_products(job, a, a_exponents, b, b_exponents, terms, place);
+  if (any(perhaps_far)) odd |= far_products(job, a, a_exponents, b, b_exponents, terms, place);
 
-  const Pair<F64> before = state.accumulator;
-  const Pair<I64> unit = widen(largest - job.fraction_bits);
-  const Pair<F64> scale{power_of_two(unit.low), power_of_two(unit.high)};
-  const Pair<F64> total = plus(products.sum, c.value);
-  const F64 low = total.low * scale.low;
-  const F64 high = total.high * scale.high;
-  const RoundedSum rounded_low = round_sum(job, low, before.low);
-  const RoundedSum rounded_high = round_sum(job, high, before.high);
-  state.accumulator = {rounded_low.value, rounded_high.value};
-
-  // What was taken off in all is a whole number of last places, or the result is inexact.
   const double last_place = 1.0 / static_cast<double>(1 << job.window);
   const Pair<F64> rest = plus(products.rest, c.rest);
-  const Pair<F64> places{rest.low * last_place, rest.high * last_place};
-  const Pair<F64> whole = to_double(to_integer(places));
-  const Pair<F64> uncut = plus(plus(products.floored, c.truncated), whole);
-  I32 inexact = narrow({(whole.low != places.low) | (rounded_low.value != uncut.low * scale.low),
-                        (whole.high != places.high) | (rounded_high.value != uncut.high * scale.high)});
-  I32 odd = narrow({rounded_low.odd, rounded_high.odd});
-  odd |= far | *b_odd | job.a_odd[row * job.issues + issue];
-  odd |= out_of_range;
-  Pair<F64> partial{low < 0.0 ? -low : low, high < 0.0 ? -high : high};
-  if (any(odd)) slow_lanes(job, odd, row, panel, issue, before, state, inexact, partial);
-  state.inexact -= inexact;
-  state.partial = {larger(state.partial.low, partial.low), larger(state.partial.high, partial.high)};
-  state.exponent =
-      narrow({larger_exponent(state.accumulator.low, job.accumulator_emin), larger_exponent(state.accumulator.high, job.accumulator_emin)});
+  const IssueSum sum{plus(products.sum, c.value), plus(products.floored, c.truncated), {rest.low * last_place, rest.high * last_place}};
+  settle(job, row, panel, issue, largest, sum, odd, state);
 }
 
 inline void fold_partial(FusedJob& job, F64 partial) {
   for (int lane = 0; lane < half_lanes; ++lane) job.counts.partial = larger(job.counts.partial, partial[lane]);
 }
 
-/// R rows at once, as each waits for its own accumulator.
-template <bool floors, int R>
-void rows_of_panel(FusedJob& job, std::int64_t row, std::int64_t panel) {
+/// R rows at once, as each waits for its own accumulator. one(job, row, panel, issue, state) does an issue.
+template <int R, class Issue>
+void rows_of_panel(FusedJob& job, std::int64_t row, std::int64_t panel, Issue&& one) {
   const std::int64_t width = job.panels * fused_lanes;
   FusedState states[R];
   const auto at = [&](int r) { return (row + r) * width + panel * fused_lanes; };
@@ -234,13 +246,13 @@ void rows_of_panel(FusedJob& job, std::int64_t row, std::int64_t panel) {
         state.accumulator.high[lane] = job.initial[at(r) + lane + half_lanes];
       }
     }
-    state.exponent = exponents(state.accumulator, job.accumulator_emin);
+    state.exponent = exponents(job, state.accumulator);
   }
   for (std::int64_t sum = 0; sum < job.sums; ++sum) {
     const std::int64_t first = sum * job.issues_in_sum;
     const std::int64_t last = first + job.issues_in_sum < job.issues ? first + job.issues_in_sum : job.issues;
     for (std::int64_t issue = first; issue < last; ++issue) {
-      for (int r = 0; r < R; ++r) one_issue<floors>(job, row + r, panel, issue, states[r]);
+      for (int r = 0; r < R; ++r) one(job, row + r, panel, issue, states[r]);
     }
     for (int r = 0; r < R; ++r) {
       double* values = job.values + sum * job.rows * width + at(r);
@@ -249,7 +261,7 @@ void rows_of_panel(FusedJob& job, std::int64_t row, std::int64_t panel) {
         values[lane + half_lanes] = states[r].accumulator.high[lane];
       }
       states[r].accumulator = Pair<F64>{};
-      states[r].exponent = I32{} + zero_operand;
+      states[r].exponent = I32{} + job.zero_operand_exponent;
     }
   }
   for (const FusedState& state : states) {
@@ -259,19 +271,26 @@ void rows_of_panel(FusedJob& job, std::int64_t row, std::int64_t panel) {
   }
 }
 
-template <bool floors>
-void run_rows(FusedJob& job) {
+template <class Issue>
+void run_rows(FusedJob& job, Issue&& one) {
   constexpr int rows = 4;
   for (std::int64_t panel = 0; panel < job.panels; ++panel) {
     std::int64_t row = 0;
-    for (; row + rows <= job.rows; row += rows) rows_of_panel<floors, rows>(job, row, panel);
-    for (; row < job.rows; ++row) rows_of_panel<floors, 1>(job, row, panel);
+    for (; row + rows <= job.rows; row += rows) rows_of_panel<rows>(job, row, panel, one);
+    for (; row < job.rows; ++row) rows_of_panel<1>(job, row, panel, one);
   }
 }
 
+template <bool floors>
+void run_products(FusedJob& job) {
+  run_rows(job, [](FusedJob& j, std::int64_t row, std::int64_t panel, std::int64_t issue, FusedState& state) {
+    one_issue<floors>(j, row, panel, issue, state);
+  });
+}
+
 void run(FusedJob& job) {
-  if (job.floors) run_rows<true>(job);
-  else run_rows<false>(job);
+  if (job.floors) run_products<true>(job);
+  else run_products<false>(job);
 }
 
 }  // namespace accsim::sim::kernels::ACCSIM_ISA

@@ -26,11 +26,21 @@ T one_of(Generator& g, std::initializer_list<T> list) {
   return list.begin()[between(g, 0, static_cast<std::int64_t>(list.size()) - 1)];
 }
 
+/// What an operand in a block format is made of; empty where it is in none.
+struct BlockParts {
+  std::vector<double> elements, scales;
+  [[nodiscard]] sim::BlockScales of(const sim::Operand& operand) const {
+    if (!operand.block) return {};
+    return {operand.block->block, formats::limits(operand.block->scale).emin, elements, scales};
+  }
+};
+
 /// A tile that owns what it spans.
 struct Case {
   sim::Datapath datapath;
   std::int64_t rows = 1, columns = 1, k = 1;
   std::vector<double> a, b;
+  BlockParts a_blocks, b_blocks;
   std::vector<formats::NarrowExact> accumulator;
   int a_emin = -(1 << 24), b_emin = -(1 << 24);
   std::int64_t first_output = 0;  ///< the row-major index of the tile's first output in the layer's result
@@ -48,6 +58,8 @@ struct Case {
     t.k = k;
     t.a = a;
     t.b = b;
+    t.a_blocks = a_blocks.of(datapath.a);
+    t.b_blocks = b_blocks.of(datapath.b);
     t.output_index = output_index;
     t.accumulator = accumulator;
     if (elements > 0) {
@@ -114,6 +126,14 @@ inline sim::TileResult in_parts(const sim::Executor& executor, const sim::Datapa
   const auto lines = [k = tile.k](std::span<const double> all, std::int64_t first, std::int64_t count) {
     return all.subspan(static_cast<std::size_t>(first * k), static_cast<std::size_t>(count * k));
   };
+  const auto blocks = [&](const sim::BlockScales& all, std::int64_t first, std::int64_t count) {
+    sim::BlockScales some = all;
+    if (all.block == 0) return some;
+    const std::int64_t in_line = (tile.k + all.block - 1) / all.block;
+    some.elements = lines(all.elements, first, count);
+    some.scales = all.scales.subspan(static_cast<std::size_t>(first * in_line), static_cast<std::size_t>(count * in_line));
+    return some;
+  };
   const std::int64_t rows[] = {0, tile.rows / 3, tile.rows};
   const std::int64_t columns[] = {0, tile.columns / 2, tile.columns};
   sim::PackCache a_cache[2];
@@ -126,6 +146,8 @@ inline sim::TileResult in_parts(const sim::Executor& executor, const sim::Datapa
     part.columns = columns[c + 1] - columns[c];
     part.a = lines(tile.a, rows[r], part.rows);
     part.b = lines(tile.b, columns[c], part.columns);
+    part.a_blocks = blocks(tile.a_blocks, rows[r], part.rows);
+    part.b_blocks = blocks(tile.b_blocks, columns[c], part.columns);
     part.a_cache = &a_cache[r];
     part.b_cache = &b_cache[c];
     std::vector<std::size_t> places;

@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "agree.h"
+#include "operands.h"
+#include "sim/kernels/executors.h"
+#include "sim/kernels/fused_sum_run.h"
 
 namespace {
 
@@ -52,7 +55,74 @@ Case random_fused_sum(Generator& g) {
   return c;
 }
 
+sim::Operand block_operand(Draw& draw, std::int64_t divisor) {
+  sim::Operand operand;
+  operand.block = formats::parse_block_format(
+      draw.of({"mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxfp4", "mxint8", "nvfp4", "nvfp4"}));
+  if (operand.block->rule != formats::ScaleRule::nvfp4)
+    operand.block->block = static_cast<int>(divisor) * draw.of({1, 2, 4, divisor == 1 ? 32 : 3});
+  return operand;
+}
+
+/// Matrix units of block formats as they are, and with groups, blocks, widths and roundings that no unit has.
+Case random_block_sum(Generator& g) {
+  Draw draw(g());
+  Case c;
+  sim::Datapath& d = c.datapath;
+  d.name = "random";
+  sim::Level l;
+  const bool in_groups = draw.chance(50);
+  l.kind = in_groups ? LevelKind::scaled_sum : LevelKind::fused_sum;
+  l.with_accumulator = true;
+  l.group = in_groups ? draw.of<std::int64_t>({1, 2, 3, 4, 8, 16, 16, 32}) : 0;
+  l.terms = in_groups ? l.group * draw.of<std::int64_t>({1, 2, 4, 4, 7, 16}) : draw.of<std::int64_t>({1, 3, 16, 32, 32, 40});
+  l.fraction_bits = in_groups ? draw.of({5, 20, 24, 35, 35, 38, 40}) : draw.of({2, 13, 22, 25, 25, 29});
+  l.align = draw.of({sim::Align::rz, sim::Align::rz, sim::Align::rd});
+  if (draw.chance(60)) l.zero_exponent = draw.of({-139, -133, -20, 3});
+  else if (!in_groups && draw.chance(50)) l.zero_operand_exponent = draw.of({-126, -20, 3});
+  l.format = formats::parse_format(draw.of({"fp32", "fp32", "fp32", "fp16", "bf16", "fp64", "e8m13"}));
+  l.rounding.mode = draw.of({Rounding::rz, Rounding::rz, Rounding::rne});
+  l.rounding.overflow = draw.of({Overflow::infinity, Overflow::ieee, Overflow::saturate});
+  d.a = block_operand(draw, std::max<std::int64_t>(l.group, 1));
+  d.b = draw.chance(50) ? d.a : block_operand(draw, std::max<std::int64_t>(l.group, 1));
+  if (draw.chance(10)) {
+    d.b = {};
+    d.b.format = formats::parse_format(draw.of({"e2m1", "e3m2", "fp16", "int4"}));
+  }
+  d.levels.push_back(l);
+  draw_size(c, 4096, draw);
+  fill_operands(c,
+                draw.of({Distribution::normal, Distribution::heavy_tailed, Distribution::near_overflow, Distribution::subnormal_rich,
+                         Distribution::special_values, Distribution::cancelling, Distribution::small_integers}),
+                Traced::binary32, draw);
+  if (draw.chance(25)) fill_accumulator(c, draw);
+  return c;
+}
+
 }  // namespace
+
+TEST_CASE("fused-sum kernels give the interpreter's bits and counts on random matrix units of block formats") {
+  agree(random_block_sum, "fused_sum_", 600, 0.8);
+}
+
+TEST_CASE("matrix units of block formats run in lanes, not in the interpreter to which an executor may hand a tile") {
+  using namespace sim::kernels;
+  for (const char* const name :
+       {"blackwell_mxfp8", "blackwell_mxfp6", "blackwell_mxfp4", "blackwell_mxfp4_k32", "blackwell_nvfp4", "hopper_fp16_fp16_2025"}) {
+    CAPTURE(name);
+    for (const Distribution distribution : distributions) {
+      Draw draw(3);
+      Case c;
+      c.datapath = sim::find_datapath(name);
+      c.rows = 5;
+      c.columns = 33;
+      c.k = 200;
+      fill_operands(c, distribution, Traced::binary32, draw);
+      sim::TileResult result;
+      CHECK(run_fused_sum(fused_lanes_baseline(), c.datapath, c.tile(), result));
+    }
+  }
+}
 
 TEST_CASE("fused-sum kernels give the interpreter's bits and counts on random matrix units") {
   agree(random_fused_sum, "fused_sum_", 400, 0.5);

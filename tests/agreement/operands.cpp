@@ -87,6 +87,81 @@ class Source {
   Draw& draw_;
 };
 
+/// Makes every second term the negative of the one before.
+void cancel(Case& c, const Source& a, const Source& b, Draw& draw) {
+  const auto k = static_cast<std::size_t>(c.k);
+  for (std::size_t i = 0; i + 1 < c.a.size(); ++i) {
+    if (i % k % 2 == 0 && i % k + 1 < k) c.a[i + 1] = a.in_format(draw.chance(10) ? c.a[i] + a.unit() : c.a[i]);
+  }
+  for (std::size_t i = 0; i + 1 < c.b.size(); ++i) {
+    if (i % k % 2 == 0 && i % k + 1 < k) c.b[i + 1] = b.in_format(-c.b[i]);
+  }
+}
+
+/// Scales of blocks: any values that the scales' format has, about one, or where products reach the range's ends.
+class ScaleSource {
+ public:
+  ScaleSource(const formats::BlockFormat& format, Distribution distribution, const Range& range, Draw& draw)
+      : limits_(formats::limits(format.scale)),
+        rounder_(format.scale,
+                 {.mode = formats::Rounding::rne, .stochastic = {}, .overflow = formats::Overflow::saturate, .underflow = {}}),
+        distribution_(distribution),
+        range_(range),
+        draw_(draw),
+        is_narrow_(draw.chance(50)) {}
+
+  double next() {
+    if (distribution_ == Distribution::special_values && draw_.chance(10)) return std::nan("");
+    if (draw_.chance(4)) return to_double(limits_.max_finite);
+    if (draw_.chance(4)) return limits_.has_zero ? 0.0 : std::ldexp(1.0, limits_.lsb_exponent);
+    const double significand = 1.0 + std::ldexp(static_cast<double>(draw_.between(0, 7)), -3);
+    return to_double(rounder_(formats::from_double<formats::UInt128>(std::ldexp(significand, centre() + spread()))).value);
+  }
+
+ private:
+  [[nodiscard]] int centre() const {
+    if (distribution_ == Distribution::near_overflow) return range_.high / 2 - 3;
+    if (distribution_ == Distribution::subnormal_rich) return range_.low / 2;
+    return 0;
+  }
+  int spread() {
+    if (distribution_ == Distribution::small_integers) return 0;
+    if (distribution_ == Distribution::heavy_tailed && !is_narrow_) return draw_.integer(-127, 127);
+    return draw_.integer(-3, 3);
+  }
+
+  formats::Limits limits_;
+  formats::Rounder rounder_;
+  Distribution distribution_;
+  Range range_;
+  Draw& draw_;
+  bool is_narrow_;
+};
+
+/// Gives blocks their scales: the values so far are the elements.
+void scale_blocks(const sim::Operand& operand, Distribution distribution, const Range& range, std::int64_t k, std::vector<double>& values,
+                  BlockParts& parts, Draw& draw) {
+  parts = {};
+  if (!operand.block) return;
+  ScaleSource source(*operand.block, distribution, range, draw);
+  const std::size_t terms = static_cast<std::size_t>(k);
+  const auto block = static_cast<std::size_t>(operand.block->block);
+  for (std::size_t first = 0; first < values.size(); first += terms) {
+    for (std::size_t t = 0; t < terms; t += block) {
+      const double scale = source.next();
+      const bool is_zero = draw.chance(5);
+      parts.scales.push_back(scale);
+      for (std::size_t i = first + t; i < first + std::min(t + block, terms); ++i) {
+        if (is_zero) values[i] = std::copysign(0.0, values[i]);
+        if (std::isnan(scale)) values[i] = scale;
+      }
+    }
+  }
+  parts.elements = values;
+  const std::size_t blocks = (terms + block - 1) / block;
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= parts.scales[i / terms * blocks + i % terms / block];
+}
+
 }  // namespace
 
 std::string_view name_of(Distribution distribution) {
@@ -124,14 +199,9 @@ void fill_operands(Case& c, Distribution distribution, Traced traced, Draw& draw
     c.a[i] = special_row ? a.next() : plain.next();
   }
   for (double& x : c.b) x = b.next();
-  if (distribution != Distribution::cancelling) return;
-  const auto k = static_cast<std::size_t>(c.k);
-  for (std::size_t i = 0; i + 1 < c.a.size(); ++i) {
-    if (i % k % 2 == 0 && i % k + 1 < k) c.a[i + 1] = a.in_format(draw.chance(10) ? c.a[i] + a.unit() : c.a[i]);
-  }
-  for (std::size_t i = 0; i + 1 < c.b.size(); ++i) {
-    if (i % k % 2 == 0 && i % k + 1 < k) c.b[i + 1] = b.in_format(-c.b[i]);
-  }
+  if (distribution == Distribution::cancelling) cancel(c, a, b, draw);
+  scale_blocks(c.datapath.a, distribution, range, c.k, c.a, c.a_blocks, draw);
+  scale_blocks(c.datapath.b, distribution, range, c.k, c.b, c.b_blocks, draw);
 }
 
 void fill_accumulator(Case& c, Draw& draw) {

@@ -26,7 +26,8 @@ std::string_view name_of(Distribution distribution);
 /// What an operand taken as traced holds.
 enum class Traced { binary32, binary16, int8, binary64 };
 
-/// Fills a case's operands for its datapath and size: of the operands' formats, or of `traced`.
+/// Fills a case's operands for its datapath and size: of the operands' formats, or of `traced`; in block formats elements and scales, whose
+/// binades are near, or wide apart, among them zeros and (special_values) NaN.
 void fill_operands(Case& c, Distribution distribution, Traced traced, Draw& draw);
 
 /// A C for every output, in the accumulator's format.

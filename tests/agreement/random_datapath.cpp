@@ -94,6 +94,7 @@ Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
     level.fraction_bits = draw.integer(0, draw.chance(80) ? 30 : 70);
     level.align = draw.of({sim::Align::rz, sim::Align::rd});
     if (draw.chance(30)) level.zero_exponent = draw.integer(-150, 20);
+    else if (draw.chance(20)) level.zero_operand_exponent = draw.chance(50) ? -126 : draw.integer(-150, 20);
     level.normalize_products = draw.chance(20);
   }
   if (level.kind == LevelKind::ordered_sum) {
@@ -119,11 +120,47 @@ Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
   return level;
 }
 
+/// MX and NVFP4, blocks of any length.
+formats::BlockFormat random_block(Draw& draw) {
+  std::string text = draw.of<const char*>({"mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxint8", "nvfp4", "nvfp4"});
+  if (text != "nvfp4" && draw.chance(60)) text += ":block=" + std::to_string(draw.of({1, 2, 4, 8, 16, 16, 64}));
+  return formats::parse_block_format(text);
+}
+
 sim::Operand random_operand(Draw& draw, bool is_fixed) {
   sim::Operand operand;
+  if (!is_fixed && draw.chance(20)) {
+    operand.block = random_block(draw);
+    return operand;
+  }
   if (is_fixed) operand.format = draw.chance(60) ? formats::parse_format("int8") : random_fixed(draw, 17, true);
   else if (draw.chance(60)) operand.format = random_float(draw, 5, 10);
   return operand;
+}
+
+/// Makes the innermost level a scaled sum, whose groups have to divide the operands' blocks.
+void sum_in_groups(Datapath& d, Draw& draw) {
+  Level& level = d.levels.front();
+  level = {};
+  level.kind = LevelKind::scaled_sum;
+  level.group = draw.of<std::int64_t>({1, 2, 3, 8, 16, 16, 32});
+  level.terms = level.group * draw.integer(1, 6);
+  level.fraction_bits = draw.chance(80) ? draw.integer(20, 40) : draw.integer(0, 60);
+  level.align = draw.of({sim::Align::rz, sim::Align::rz, sim::Align::rd});
+  level.with_accumulator = draw.chance(80);
+  if (draw.chance(50)) level.zero_exponent = draw.chance(50) ? -139 : draw.integer(-150, 20);
+  level.format = random_float(draw, 8, 23);
+  level.rounding.mode = draw.of({formats::Rounding::rz, formats::Rounding::rz, formats::Rounding::rne, formats::Rounding::rd});
+  if (level.with_accumulator && draw.chance(30)) level.issues = draw.integer(1, 4);
+  d.product = {};
+  for (sim::Operand* const operand : {&d.a, &d.b}) {
+    if (draw.chance(70) || (operand->block && operand->block->rule == formats::ScaleRule::nvfp4)) {
+      *operand = {};
+      operand->block = random_block(draw);
+    }
+    if (operand->block && operand->block->rule != formats::ScaleRule::nvfp4)
+      operand->block->block = static_cast<int>(level.group) * draw.integer(1, 3);
+  }
 }
 
 Datapath attempt(Draw& draw) {
@@ -150,6 +187,7 @@ Datapath attempt(Draw& draw) {
     }
     d.levels.push_back(random_level(draw, is_fixed, is_integer));
   }
+  if (!is_fixed && draw.chance(10)) sum_in_groups(d, draw);
   if (draw.chance(10)) d.accumulator.last = true;
   if (!is_fixed && draw.chance(10)) d.flush_subnormals = d.accumulator.flush_subnormals = true;
   if (draw.chance(15)) {
