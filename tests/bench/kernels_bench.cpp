@@ -42,9 +42,29 @@ std::vector<double> operand(const Operand& o, std::int64_t count, unsigned seed)
   return values;
 }
 
+/// Quantizes each row of k values in blocks.
+void quantize_blocks(const Operand& o, std::int64_t k, std::vector<double>& values, accsim::agreement::BlockParts& parts) {
+  if (!o.block) return;
+  const accsim::formats::BlockQuantizer quantizer(o.block_format(), accsim::formats::largest_magnitude(values));
+  const auto terms = static_cast<std::size_t>(k);
+  const auto size = static_cast<std::size_t>(o.block->block);
+  for (std::size_t row = 0; row < values.size(); row += terms) {
+    for (std::size_t t = 0; t < terms; t += size) {
+      const std::span<double> here = std::span(values).subspan(row + t, std::min(size, terms - t));
+      const accsim::formats::Block block = quantizer(here);
+      parts.scales.push_back(to_double(block.scale));
+      for (std::size_t i = 0; i < here.size(); ++i) {
+        parts.elements.push_back(to_double(block.elements[i]));
+        here[i] = parts.elements.back() * parts.scales.back();
+      }
+    }
+  }
+}
+
 void kernel(benchmark::State& state, const Datapath& datapath, const Executor* executor, std::int64_t m, std::int64_t n, std::int64_t k) {
   const auto emin = [](const Operand& o) {
-    return !o.format ? -126 : o.format->as_float() != nullptr ? limits(*o.format).emin : -(1 << 24);
+    const accsim::formats::Format* const format = o.block ? &o.block->element : o.format ? &*o.format : nullptr;
+    return format == nullptr ? -126 : format->as_float() != nullptr ? limits(*format).emin : -(1 << 24);
   };
   accsim::agreement::Case c;
   c.datapath = datapath;
@@ -53,6 +73,8 @@ void kernel(benchmark::State& state, const Datapath& datapath, const Executor* e
   c.k = k;
   c.a = operand(datapath.a, m * k, 1);
   c.b = operand(datapath.b, n * k, 2);
+  quantize_blocks(datapath.a, k, c.a, c.a_blocks);
+  quantize_blocks(datapath.b, k, c.b, c.b_blocks);
   c.a_emin = emin(datapath.a);
   c.b_emin = emin(datapath.b);
   const Tile tile = c.tile();
@@ -108,7 +130,8 @@ int main(int argc, char** argv) {
   add("int8_int32", "int32");
   add("axe", "axe");
   for (const char* name : {"ampere_fp16_fp32", "hopper_fp16_fp32", "hopper_fp8_fp32", "ampere_fp16_fp16", "ampere_bf16_fp32", "deepseek_v3",
-                           "exsdotp_fp8_fp16", "exsdotp_fp16_fp32", "exsdotp_bf16_fp32", "kulisch", "mgs", "pqs"})
+                           "blackwell_mxfp8", "blackwell_mxfp6", "blackwell_mxfp4", "blackwell_mxfp4_k32", "blackwell_nvfp4",
+                           "hopper_fp16_fp16_2025", "exsdotp_fp8_fp16", "exsdotp_fp16_fp32", "exsdotp_bf16_fp32", "kulisch", "mgs", "pqs"})
     add(name, name);
   for (const char* name : {"fp12", "e5m10", "sr_fp12", "sr_fp12_eager", "fp32", "cdna2_fp16_fp32", "cdna_fp64"}) add(name, name);
   benchmark::Initialize(&argc, argv);
