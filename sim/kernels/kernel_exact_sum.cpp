@@ -275,9 +275,14 @@ class ExactExecutor final : public Executor {
         return "rounded products of small formats only";
       return unknown_to_finish(d);
     }
-    const auto width = [](const OperandFacts& x) { return x.precision == 0 ? 0 : x.highest - x.lowest + 1; };
-    const int together = width(facts.a) + width(facts.b) + static_cast<int>(std::bit_width(static_cast<std::uint64_t>(facts.k)));
-    if (width(facts.a) > 61 || width(facts.b) > 61 || together > 124) return "sums of more than 125 bits";
+    // What is known of a layer's blocks bounds their scales by single values of the tensor, far from what they are: each tile decides.
+    const auto width = [](const Operand& operand, const OperandFacts& x) {
+      return operand.block || x.precision == 0 ? 0 : x.highest - x.lowest + 1;
+    };
+    const int a = width(d.a, facts.a);
+    const int b = width(d.b, facts.b);
+    if (a > 61 || b > 61 || a + b + static_cast<int>(std::bit_width(static_cast<std::uint64_t>(facts.k))) > 124)
+      return "sums of more than 125 bits";
     return unknown_to_finish(d);
   }
 

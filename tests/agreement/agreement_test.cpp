@@ -88,6 +88,27 @@ TEST_CASE("executors equal the interpreter on every built-in datapath, whatever 
     CHECK_MESSAGE(ran[name] > 0, name);
 }
 
+TEST_CASE("executors equal the interpreter on scalar datapaths whose operands are in block formats") {
+  std::uint64_t seed = 1;
+  for (const char* const name : {"fp32", "bf16", "fp12", "e5m10", "sr_fp12", "kulisch", "tpu_bf16"}) {
+    sim::Datapath datapath = sim::find_datapath(name);
+    for (const char* const block : {"mxfp8_e4m3:block=32", "mxfp8_e5m2", "mxfp4:block=7", "mxint8", "nvfp4"}) {
+      for (sim::Operand* const operand : {&datapath.a, &datapath.b}) {
+        *operand = {};
+        operand->block = formats::parse_block_format(block);
+      }
+      int ran = 0;
+      for (const Distribution distribution : distributions) {
+        for (int i = 0; i < cases(2); ++i) {
+          const std::string what = run_case(datapath, distribution, seed++, ran);
+          if (!what.empty()) FAIL_CHECK(name << " " << block << " " << what);
+        }
+      }
+      CHECK_MESSAGE(ran > 0, name << " of " << block);
+    }
+  }
+}
+
 TEST_CASE("executors equal the interpreter on random datapaths") {
   int ran = 0;
   int claimed = 0;
