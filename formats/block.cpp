@@ -2,7 +2,9 @@
 #include "formats/block.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 
 #include "formats/error.h"
 #include "formats/round.h"
@@ -76,6 +78,11 @@ class Binary32 {
   Rounder rounder_;
   NarrowExact largest_;
 };
+
+/// The host's binary32, rounded to nearest even; beyond its range lies the largest value.
+constexpr float largest_binary32 = std::numeric_limits<float>::max();
+float in_range(float x) { return std::clamp(x, -largest_binary32, largest_binary32); }
+float binary32(double x) { return static_cast<float>(std::clamp<double>(x, -largest_binary32, largest_binary32)); }
 
 NarrowExact whole(unsigned n) { return {.significand = n}; }
 
@@ -167,7 +174,12 @@ BlockQuantizer::BlockQuantizer(const BlockFormat& format, double tensor_amax)
       to_scale_(format.scale, {.overflow = Overflow::saturate}),
       encode_(whole(1)),
       decode_(whole(1)) {
+  if (NumberRounder::supports(format.element, format.rounding)) {
+    numbers_.emplace(format.element, format.rounding);
+    for (const bool negative : {false, true}) overflow_[negative] = least_overflow(negative);
+  }
   if (format.rule != ScaleRule::nvfp4) return;
+  scale_numbers_.emplace(format.scale, RoundingSpec{.overflow = Overflow::saturate});
   const Binary32 arithmetic;
   const NarrowExact amax = arithmetic.rounded(from_double<UInt128>(tensor_amax));
   if (!amax.is_zero()) encode_ = arithmetic.over(whole(448 * 6), amax);
@@ -221,6 +233,58 @@ Block BlockQuantizer::nvfp4_block(std::span<const double> values, std::span<cons
     add_element(block, arithmetic.times(x, enc), random);
   }
   return block;
+}
+
+/// By bisection over the bits of binary64: whether a magnitude overflows does not fall as it grows.
+double BlockQuantizer::least_overflow(bool negative) const {
+  std::uint64_t below = 0;
+  auto above = std::bit_cast<std::uint64_t>(std::numeric_limits<double>::infinity());
+  while (above - below > 1) {
+    const std::uint64_t middle = below + (above - below) / 2;
+    const double x = std::bit_cast<double>(middle);
+    (to_element_(from_double<UInt128>(negative ? -x : x)).events.overflow ? above : below) = middle;
+  }
+  return std::bit_cast<double>(above);
+}
+
+NumberBlock BlockQuantizer::numbers(std::span<double> values, std::span<const std::uint32_t> random) const {
+  if (!numbers_ || !std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); }))
+    return slow_numbers(values, random);
+  if (format_.rule == ScaleRule::nvfp4) return nvfp4_numbers(values);
+  const double amax = largest_magnitude(values);
+  const int e = amax == 0 ? least_scale_exponent : std::max(scale_exponent(from_double<UInt128>(amax), format_), least_scale_exponent);
+  // Quotients are exact where they stay above binary64's subnormals.
+  constexpr double smallest = 0x1p-800;
+  const bool is_tiny = e > 0 && std::any_of(values.begin(), values.end(), [](double x) { return x != 0 && std::fabs(x) < smallest; });
+  if (e > largest_scale_exponent || is_tiny) return slow_numbers(values, random);
+  const double reciprocal = std::ldexp(1.0, -e);
+  for (double& x : values) x *= reciprocal;
+  return rounded(values, std::ldexp(1.0, e));
+}
+
+/// The same steps on the host's binary32.
+NumberBlock BlockQuantizer::nvfp4_numbers(std::span<double> values) const {
+  const float encode = binary32(to_double(encode_));
+  const float decode = binary32(to_double(decode_));
+  double scale = in_range(binary32(largest_magnitude(values)) / 6.0F * encode);
+  (*scale_numbers_)(std::span(&scale, 1));
+  const float real_scale = in_range(binary32(scale) * decode);
+  const float enc = real_scale == 0 ? largest_binary32 : in_range(1.0F / real_scale);
+  for (double& x : values) x = in_range(binary32(x) * enc);
+  return rounded(values, scale);
+}
+
+NumberBlock BlockQuantizer::rounded(std::span<double> quotients, double scale) const {
+  NumberBlock block{.scale = scale};
+  for (const double x : quotients) block.clipped += std::fabs(x) >= overflow_[x < 0] ? 1 : 0;
+  (*numbers_)(quotients);
+  return block;
+}
+
+NumberBlock BlockQuantizer::slow_numbers(std::span<double> values, std::span<const std::uint32_t> random) const {
+  const Block block = (*this)(values, random);
+  std::transform(block.elements.begin(), block.elements.end(), values.begin(), [](const NarrowExact& x) { return to_double(x); });
+  return {.scale = to_double(block.scale), .clipped = block.clipped};
 }
 
 std::size_t blocks_of(const std::optional<BlockFormat>& format, std::size_t terms) {

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "formats/format.h"
+#include "formats/number_rounder.h"
 #include "formats/round.h"
 
 namespace accsim::formats {
@@ -54,6 +55,12 @@ struct Block {
   std::int64_t clipped = 0;           ///< finite values, not zero, that left the elements' range; all of a NaN block
 };
 
+/// What a block has besides its elements, as numbers.
+struct NumberBlock {
+  double scale = 0;
+  std::int64_t clipped = 0;
+};
+
 /// The largest magnitude among the finite values; 0 where there is none.
 double largest_magnitude(std::span<const double> values);
 
@@ -78,6 +85,8 @@ class BlockQuantizer {
   [[nodiscard]] const NarrowExact& tensor_scale() const { return decode_; }
   /// One block of at most format().block values; `random` has a number for each where the rounding is stochastic.
   [[nodiscard]] Block operator()(std::span<const double> values, std::span<const std::uint32_t> random = {}) const;
+  /// The same block as binary64 numbers: values become elements. Faster where NumberRounder supports the elements' rounding.
+  [[nodiscard]] NumberBlock numbers(std::span<double> values, std::span<const std::uint32_t> random = {}) const;
 
  private:
   [[nodiscard]] Block mx_block(std::span<const double> values, std::span<const std::uint32_t> random) const;
@@ -86,8 +95,15 @@ class BlockQuantizer {
   void add_element(Block& block, const NarrowExact& quotient, std::span<const std::uint32_t> random) const;
 
   BlockFormat format_;
+  [[nodiscard]] NumberBlock nvfp4_numbers(std::span<double> values) const;
+  [[nodiscard]] NumberBlock slow_numbers(std::span<double> values, std::span<const std::uint32_t> random) const;
+  [[nodiscard]] NumberBlock rounded(std::span<double> quotients, double scale) const;
+  [[nodiscard]] double least_overflow(bool negative) const;
+
   Rounder to_element_, to_scale_;
   NarrowExact encode_, decode_;  ///< nvfp4's scales of the tensor
+  std::optional<NumberRounder> numbers_, scale_numbers_;
+  double overflow_[2] = {};  ///< numbers_: the smallest magnitudes that leave the elements' range, by sign
 };
 
 /// Blocks that a row of `terms` operands has; 0 where they are in none.

@@ -42,6 +42,7 @@ void BlockOperand::for_each_block(std::span<const std::int64_t> row, Use&& use) 
   const bool is_random = rounding_.mode == formats::Rounding::sr;
   const auto size = static_cast<std::size_t>(block());
   std::vector<double> values;
+  std::vector<double> elements;
   std::vector<std::uint32_t> random;
   for (std::size_t first = 0; first < row.size(); first += size) {
     const std::span<const std::int64_t> places = row.subspan(first, std::min(size, row.size() - first));
@@ -54,31 +55,32 @@ void BlockOperand::for_each_block(std::span<const std::int64_t> row, Use&& use) 
       here.output = static_cast<std::uint64_t>(e);
       random.push_back(e == Lowering::hole ? 0U : RandomSite(rounding_, seed_, here, nullptr).next());
     }
-    use(places, std::span<const double>(values), quantizer_(values, random));
+    elements = values;
+    const formats::NumberBlock block = quantizer_.numbers(elements, random);
+    use(places, std::span<const double>(values), std::span<const double>(elements), block);
   }
 }
 
 void BlockOperand::quantize_row(std::span<const std::int64_t> row, std::vector<double>& seen, std::vector<double>& elements,
                                 std::vector<double>& scales) const {
-  for_each_block(row, [&](std::span<const std::int64_t>, std::span<const double>, const formats::Block& block) {
-    const double scale = to_double(block.scale);
-    scales.push_back(scale);
-    for (const formats::NarrowExact& element : block.elements) {
-      elements.push_back(to_double(element));
-      seen.push_back(elements.back() * scale);  // exact: at most 12 significant bits from 2^-149 to 2^144
-    }
+  for_each_block(row, [&](std::span<const std::int64_t>, std::span<const double>, std::span<const double> of_block,
+                          const formats::NumberBlock& block) {
+    scales.push_back(block.scale);
+    elements.insert(elements.end(), of_block.begin(), of_block.end());
+    for (const double element : of_block) seen.push_back(element * block.scale);  // exact: at most 12 significant bits from 2^-149 to 2^144
   });
 }
 
 void BlockOperand::count_row(std::span<const std::int64_t> row, QuantizationCounts& counts) const {
   const formats::Format& format = quantizer_.format().element;
   const double min_normal = format.as_float() != nullptr ? to_double(formats::limits(format).min_normal) : 0.0;
-  for_each_block(row, [&](std::span<const std::int64_t> places, std::span<const double> values, const formats::Block& block) {
-    const bool vanishes = block.scale.is_zero();  // nvfp4: a block far below the tensor's largest value
+  for_each_block(row, [&](std::span<const std::int64_t> places, std::span<const double> values, std::span<const double> elements,
+                          const formats::NumberBlock& block) {
+    const bool vanishes = block.scale == 0;  // nvfp4: a block far below the tensor's largest value
     if (!vanishes) counts.clipped += block.clipped;
     for (std::size_t i = 0; i < places.size(); ++i) {
       if (places[i] == Lowering::hole) continue;
-      const double element = vanishes ? 0.0 : std::fabs(to_double(block.elements[i]));
+      const double element = vanishes ? 0.0 : std::fabs(elements[i]);
       ++counts.values;
       counts.nonfinite += !std::isfinite(element);
       if (!std::isfinite(values[i]) || values[i] == 0) continue;

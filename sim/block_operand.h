@@ -36,7 +36,7 @@ class BlockOperand {
   void count_row(std::span<const std::int64_t> row, QuantizationCounts& counts) const;
 
  private:
-  /// use(places of a block, their values, the block quantized)
+  /// use(places of a block, their values, its elements, its scale)
   template <class Use>
   void for_each_block(std::span<const std::int64_t> row, Use&& use) const;
 

@@ -207,3 +207,52 @@ TEST_CASE("block formats are operand formats: parse_format refuses them, and spe
     CHECK_THROWS_AS(parse_block_format(text), InputError);
   }
 }
+
+TEST_CASE("blocks as numbers are the blocks themselves, bit for bit, whatever the values, rules and roundings") {
+  std::mt19937_64 generator(5);
+  const auto below = [&](int n) { return static_cast<int>(generator() % static_cast<std::uint64_t>(n)); };
+  const auto value = [&](int style) {
+    const double significand = std::ldexp(static_cast<double>(generator() >> 11), -52) * (below(2) != 0 ? -1 : 1);
+    switch (style) {
+      case 0: return std::ldexp(significand, below(8));
+      case 1: return std::ldexp(significand, below(60) - 30);
+      case 2: return std::ldexp(significand, below(2100) - 1074);
+      case 3: return below(4) == 0 ? std::ldexp(significand, below(300) - 150) : significand * 0;  // zeros of both signs
+      case 4: return std::ldexp(static_cast<double>(below(64) - 32), below(12) - 6);               // ties
+      default: return below(50) == 0 ? infinity : std::ldexp(static_cast<double>(static_cast<float>(significand)), 120 + below(9));
+    }
+  };
+  int compared = 0;
+  for (const BlockFormat& row : block_catalogue()) {
+    for (const ScaleRule rule : {ScaleRule::floor, ScaleRule::ceil, ScaleRule::even, ScaleRule::rceil}) {
+      for (const Rounding mode : {Rounding::rne, Rounding::rna, Rounding::rz, Rounding::ru, Rounding::rd, Rounding::ro}) {
+        BlockFormat format = row;
+        if (format.rule != ScaleRule::nvfp4) format.rule = rule;
+        format.rounding.mode = mode;
+        for (int i = 0; i < 300; ++i) {
+          std::vector<double> values(static_cast<std::size_t>(1 + below(20)));
+          const int style = below(6);
+          for (double& x : values) x = value(style);
+          const BlockQuantizer quantizer(format, below(3) == 0 ? 1e300 : largest_magnitude(values) * (1 + below(1000)));
+          REQUIRE(NumberRounder::supports(format.element, format.rounding));
+          const Block block = quantizer(values);
+          CAPTURE(format.name);
+          CAPTURE(style);
+          std::vector<double> numbers = values;
+          const NumberBlock found = quantizer.numbers(numbers);
+          const double scale = to_double(block.scale);
+          CHECK((std::isnan(scale) ? std::isnan(found.scale) : found.scale == scale));
+          CHECK(found.clipped == block.clipped);
+          for (std::size_t k = 0; k < values.size(); ++k) {
+            const double expected = to_double(block.elements[k]);
+            const bool equal = std::isnan(expected) ? std::isnan(numbers[k])
+                                                    : numbers[k] == expected && std::signbit(numbers[k]) == std::signbit(expected);
+            REQUIRE_MESSAGE(equal, values[k] << " -> " << expected << ", not " << numbers[k]);
+            ++compared;
+          }
+        }
+      }
+    }
+  }
+  CHECK(compared > 300000);
+}
