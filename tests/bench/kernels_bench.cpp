@@ -36,8 +36,9 @@ std::vector<double> operand(const Operand& o, std::int64_t count, unsigned seed)
   const double scale = is_fixed ? to_double(limits(*o.format).max_finite) / 4.5 : 1.0;
   std::vector<double> values(static_cast<std::size_t>(count));
   for (double& x : values) {
-    x = static_cast<double>(static_cast<float>(scale * normal(generator)));
-    if (o.format) x = to_double(round(accsim::formats::from_double<accsim::formats::UInt128>(x), *o.format, o.rounding).value);
+    x = scale * normal(generator);
+    if (!o.format) x = static_cast<double>(static_cast<float>(x));
+    else x = to_double(round(accsim::formats::from_double<accsim::formats::UInt128>(x), *o.format, o.rounding).value);
   }
   return values;
 }
