@@ -11,7 +11,7 @@ namespace {
 
 FloatLaneSet lanes_for(Isa isa) {
 #if defined(__x86_64__)
-  constexpr LaneMeans all = {.fma = true, .native = true};
+  constexpr LaneMeans all = {.fma = true};
   if (isa == Isa::avx2) return {float_avx2_32, float_avx2_64, all};
   if (isa == Isa::avx512) return {float_avx512_32, float_avx512_64, all};
 #endif

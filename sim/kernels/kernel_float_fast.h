@@ -1,7 +1,7 @@
 // The float kernels' fast loops: sequential levels, several rows at once, only the events that can happen. Included by lane units only.
 #pragma once
 
-#include "sim/kernels/kernel_float_native.h"
+#include "sim/kernels/kernel_float_native_tree.h"
 #include "sim/kernels/kernel_float_packed.h"
 #include "sim/kernels/kernel_float_round.h"
 #include "sim/kernels/kernel_float_split.h"
@@ -175,6 +175,9 @@ void run_fast(const FloatPlan& plan, FloatFast fast, FloatBlock& block) {
     case FloatFast::native:
       if (block.vectors == 1) NativeLoop<T, 1>::run(plan, block);
       else NativeLoop<T, 2>::run(plan, block);
+      return;
+    case FloatFast::native_tree:
+      if constexpr (std::is_same_v<T, float>) run_native_tree<T>(plan, block);
       return;
     case FloatFast::native_split:
 #if !defined(__AVX2__)

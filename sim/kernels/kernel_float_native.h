@@ -12,6 +12,7 @@ namespace accsim::sim::kernels::ACCSIM_ISA {
 /// in binary64 lanes; in binary32 lanes none is inexact.
 template <class T, int vectors>
 class NativeLoop {
+ protected:
   using O = Ops<T>;
   using Real = typename O::Real;
   using Int = typename O::Int;

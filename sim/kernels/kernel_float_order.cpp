@@ -33,6 +33,13 @@ void place_generators(FloatPlan& plan, const Datapath& datapath, const Tile& til
     place(plan.level[i].rounding.random, datapath.levels[i].rounding, static_cast<std::uint32_t>(1 + i), tile);
 }
 
+bool adds_in_pairs(const Datapath& datapath) {
+  const std::vector<Level>& levels = datapath.levels;
+  const std::int64_t terms = levels.front().terms.value_or(0);
+  return levels.size() == 2 && levels[0].kind == LevelKind::tree && levels[0].fan_in == 2 && (terms == 2 || terms == 4 || terms == 8) &&
+         levels[1].kind == LevelKind::sequential;
+}
+
 std::vector<std::int32_t> coalescing_order(std::int64_t ways, std::int64_t count) {
   std::vector<std::int32_t> program;
   std::deque<std::int32_t> pipe;  // slots; -1: empty

@@ -69,6 +69,7 @@ enum class FloatFast {
   packed,         ///< as `saturated`, sums of at most eight bits, all normal in the lane; the largest sum comes with its lower 16 bits set
   rounded,        ///< any rounding but FloatMode::sr_c; sums below the smallest normal are looked at again
   native,         ///< the lane's own format, nearest even; in binary32 lanes nothing tiny is inexact
+  native_tree,    ///< the same in binary32 lanes, of exact products: a tree of 2, 4 or 8 and a sequential level
   native_split,   ///< the same in binary64 lanes that have no fused multiply-add
 };
 

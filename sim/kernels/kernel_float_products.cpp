@@ -6,6 +6,15 @@
 
 namespace accsim::sim::kernels {
 
+bool has_products(const formats::Format& format, const formats::RoundingSpec& spec, const OperandFacts& a, const OperandFacts& b) {
+  const formats::Limits l = limits(format);
+  if (!l.has_negative_zero) return false;
+  if (a.precision == 0 || b.precision == 0) return true;
+  const bool flushes = underflow_of(spec, format) == formats::Underflow::flush;
+  return a.precision + b.precision <= l.precision && a.highest + b.highest + 1 < log2_floor(l.max_finite) &&
+         a.lowest + b.lowest >= (flushes ? log2_floor(l.min_normal) + 1 : l.lsb_exponent);
+}
+
 /// Of each term the largest magnitudes meet; binary64's product is the exact one rounded once. A product of odd significands has at least
 /// the bits of either, so only pairs of two brief operands can be values of the product's format.
 TileProducts::TileProducts(const FloatLaneSet& set, const Datapath& datapath, const Tile& tile, const std::vector<char>& bad_rows,

@@ -10,6 +10,9 @@
 
 namespace accsim::sim::kernels {
 
+/// Whether a format has every product of such operands, so that rounding it to that format changes nothing.
+bool has_products(const formats::Format& format, const formats::RoundingSpec& spec, const OperandFacts& a, const OperandFacts& b);
+
 /// Looks at the tile's good lines once. Truncating loops leave products' events to it.
 class TileProducts {
  public:

@@ -4,9 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "formats/round.h"
+#include "sim/kernels/kernel_float_products.h"
 #include "sim/kernels/kernel_float_unit.h"
 #include "sim/kernels/packed_integers.h"
 
@@ -130,7 +130,8 @@ class Prover {
     scale_.at_most(lane_.emax - 1 - p.top);
     // The lane has to have products as numbers, not only their sums.
     const bool apart = datapath_.levels.front().kind == LevelKind::tree || is_eager(datapath_.levels.front());
-    if (datapath_.product.format) {
+    unrounded_ = !datapath_.product.format || (native_ && has_products(*datapath_.product.format, datapath_.product.rounding, a, b));
+    if (!unrounded_) {
       p = rounded(p, *datapath_.product.format, datapath_.product.rounding);
     } else if (apart || !has_fma_) {
       if (a.precision + b.precision > lane_.precision) refuse("exact products have more bits than the lane");
@@ -189,9 +190,8 @@ class Prover {
       sums.top = std::max(sums.top, top_of(c.max_finite));
       scale_.at_least(lane_.lsb + 1 - c.lsb_exponent);
     }
-    if (is_eager(l)) {  // the binades of addends show, and that of what cuts them is one of the lane
-      if (underflow_of(l.rounding, l.rounded_format()) != Underflow::gradual) scale_.at_least(lane_.emin - sums.lattice);
-    }
+    // The binades of an eager adder's addends have to show, and that of what cuts them to be one of the lane.
+    if (is_eager(l) && underflow_of(l.rounding, l.rounded_format()) != Underflow::gradual) scale_.at_least(lane_.emin - sums.lattice);
     // n roundings of sums of addends below 2^(top+1): each grows a sum by the addend, the spacing and one part in 2^(p-1).
     const double n = static_cast<double>(facts_.k) + static_cast<double>(l.ways) + 2;
     const double growth = n * 1.4427 * std::ldexp(1.0, 1 - limits_of_sum.precision);
@@ -247,10 +247,9 @@ class Prover {
 
   void fill() {
     FloatPlan& plan = proof_.plan;
-    plan.rounded_product = datapath_.product.format.has_value();
-    plan.fused = !plan.rounded_product && has_fma_;
-    if (!plan.rounded_product && !has_fma_) plan.fused = true;  // the product is exact, and the loop may multiply where it adds
-    if (datapath_.product.format) {
+    plan.rounded_product = !unrounded_;
+    plan.fused = !plan.rounded_product;  // without a fused multiply-add the product is exact
+    if (plan.rounded_product) {
       plan.product = LaneUnit(lane_, proof_.scale_a + proof_.scale_b).rounding(*datapath_.product.format, datapath_.product.rounding);
     }
     plan.levels = static_cast<int>(datapath_.levels.size());
@@ -276,12 +275,12 @@ class Prover {
   void choose_fast() {
     FloatPlan& plan = proof_.plan;
     const auto all = [&](auto&& holds) { return std::all_of(datapath_.levels.begin(), datapath_.levels.end(), holds); };
-    if (!all([](const Level& l) { return l.kind == LevelKind::sequential; })) return;
+    const bool in_pairs = native_ && adds_in_pairs(datapath_);
+    if (!in_pairs && !all([](const Level& l) { return l.kind == LevelKind::sequential; })) return;
     plan.fast_bound = ~std::uint64_t{0};
     for (int i = 0; i < plan.levels; ++i) plan.fast_bound = std::min(plan.fast_bound, plan.level[i].rounding.max_finite);
-    const auto& product = datapath_.product;
     if (native_) {
-      if (!product.format && !tiny_inexact_) plan.fast = FloatFast::native;
+      if (unrounded_ && !tiny_inexact_) plan.fast = in_pairs ? FloatFast::native_tree : FloatFast::native;
     } else if (truncates_and_flushes()) {
       plan.fast = FloatFast::truncated;
       plan.products_fit = facts_.a.precision + facts_.b.precision <= lane_.precision && products_.lattice + proof_.scale() >= lane_.lsb;
@@ -378,6 +377,7 @@ class Prover {
   const bool has_fma_, native_;
   std::vector<Range> addends_, sums_;  ///< of each level
   std::vector<int> lattices_;          ///< of each level's exact sums
+  bool unrounded_ = false;             ///< products enter sums as they are
   bool tiny_inexact_ = false;          ///< a sum below some level's smallest normal may be inexact
   FloatProof proof_;
   Interval scale_;
@@ -393,7 +393,7 @@ FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const 
 FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means) {
   FloatProof proof = Prover(datapath, facts, binary32_lanes, means, true).prove();
   if (!proof.refusal.empty()) return proof;
-  if (!means.native || !means.fma || proof.plan.fast != FloatFast::native) proof.refusal = "no loop for it";
+  if (proof.plan.fast == FloatFast::none) proof.refusal = "no loop for it";
   return proof;
 }
 

@@ -31,18 +31,20 @@ struct FloatProof {
 
 /// What an instruction set offers beside lanes.
 struct LaneMeans {
-  bool fma = false;     ///< multiplies and adds with one rounding
-  bool native = false;  ///< rounds to nearest and asks whether that was exact
+  bool fma = false;  ///< multiplies and adds with one rounding
 };
 
 FloatProof prove_float(const Datapath& datapath, const LayerFacts& facts, const LaneType& lane, const LaneMeans& means);
 
-/// The same for FloatFast::native, whose general loop does not exist: what it voids is done on other lanes.
+/// The same for FloatFast::native and native_tree, whose general loop does not exist: what it voids is done on other lanes.
 FloatProof prove_native_float(const Datapath& datapath, const LayerFacts& facts, const LaneMeans& means);
 
 /// The order in which a one-adder pipeline of latency `ways` meets its partial sums of `count` addends, as FloatLevel::coalesce has it; see
 /// LevelRun::coalesce.
 std::vector<std::int32_t> coalescing_order(std::int64_t ways, std::int64_t count);
+
+/// Whether the levels are a tree of 2, 4 or 8 products and a sequential level that adds these sums.
+bool adds_in_pairs(const Datapath& datapath);
 
 /// Fills what depends on the run and not on the proof: seeds and places of the generators.
 void place_generators(FloatPlan& plan, const Datapath& datapath, const Tile& tile);

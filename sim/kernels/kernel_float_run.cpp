@@ -141,7 +141,9 @@ class TileRun {
   /// Sums that were rounded to odd, or are exact, are kept in the general lanes' unit. What the loops that saturate by themselves see
   /// beyond the lane is neither, nor is what is left of the largest sum where halves are packed.
   [[nodiscard]] static Ran ran_fast(const LaneTile& lanes, Ran r, FloatFast fast) {
-    if (r.largest != 0 && (fast == FloatFast::native || fast == FloatFast::saturated || fast == FloatFast::packed)) r.to_measure = &lanes;
+    if (r.largest != 0 &&
+        (fast == FloatFast::native || fast == FloatFast::native_tree || fast == FloatFast::saturated || fast == FloatFast::packed))
+      r.to_measure = &lanes;
     return r;
   }
 

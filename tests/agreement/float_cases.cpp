@@ -217,6 +217,12 @@ class Maker {
       make_eager(l.rounding);
       d.levels.push_back(l);
     }
+    if (one_in(5)) {  // matrix units of multipliers and adders in pairs
+      d.levels.resize(2, d.levels.back());
+      d.levels[0].kind = sim::LevelKind::tree;
+      d.levels[0].terms = std::int64_t{1} << (1 + below(3));
+      d.levels[1].terms.reset();
+    }
     sim::check_datapath(d);
   }
 
