@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -15,6 +14,7 @@
 
 #include "sim/online/level.h"
 #include "sim/operand_facts.h"
+#include "sim/parallel.h"
 #include "sim/quantize.h"
 #include "sim/tile_statistics.h"
 #include "sim/tile_widths.h"
@@ -29,7 +29,8 @@ using formats::NarrowExact;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_between(Clock::time_point start, Clock::time_point end) { return std::chrono::duration<double>(end - start).count(); }
+double seconds_since(Clock::time_point start) { return seconds_between(start, Clock::now()); }
 
 /// What a thread keeps from task to task.
 struct Workspace {
@@ -60,27 +61,11 @@ struct Panel {
   }
 };
 
-/// Runs `body(i)` for i in 0..count on some threads; the first exception is thrown again.
-template <class Body>
-void parallel(int threads, std::size_t count, Body&& body) {
-  std::exception_ptr failure;
-  std::mutex mutex;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
-  for (std::size_t i = 0; i < count; ++i) {
-    try {
-      body(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
-}
-
 class LayerRun {
  public:
   LayerRun(const Datapath& datapath, const LayerProblem& problem, const SimulateOptions& options)
       : datapath_(datapath), problem_(problem), options_(options), lowering_(*problem.lowering) {
+    const auto start = Clock::now();
     const auto pass = static_cast<std::uint32_t>(problem.pass);
     const formats::RandomPosition site_a{.output = 0, .layer = problem.layer, .pass = pass, .site = 14};
     const formats::RandomPosition site_b{.output = 0, .layer = problem.layer, .pass = pass, .site = 15};
@@ -107,6 +92,7 @@ class LayerRun {
     if (is_integer_)
       widths_.emplace(datapath, facts, *integer_range(*problem.a, datapath.a), *integer_range(*problem.b, datapath.b), plan_a_.exact);
     statistics_.emplace(datapath, problem, a_, b_, plan_a_);
+    prepare_seconds_ = seconds_since(start);
   }
 
   LayerResult run() {
@@ -128,7 +114,7 @@ class LayerRun {
     std::vector<Panel> panels;
     std::mutex mutex;
     const auto do_stage = [&](const WorkStage& stage) {
-      pack_panels(stage, threads, panels);
+      pack_panels(stage, threads, panels, workspaces);
       parallel(threads, stage.tasks.size(), [&](std::size_t i) {
         const WorkTask& task = stage.tasks[i];
         one_task(task, panels[task.panel], workspaces[static_cast<std::size_t>(omp_get_thread_num())], in_order ? &arrays : nullptr, shape,
@@ -182,7 +168,7 @@ class LayerRun {
     plan_b_.side = ProductRows::Side::b;
   }
 
-  void pack_panels(const WorkStage& stage, int threads, std::vector<Panel>& panels) const {
+  void pack_panels(const WorkStage& stage, int threads, std::vector<Panel>& panels, std::vector<Workspace>& workspaces) const {
     if (panels.size() < stage.panels.size()) panels.resize(stage.panels.size());
     std::vector<std::pair<std::size_t, std::int64_t>> blocks;
     constexpr std::int64_t columns = 32;
@@ -194,18 +180,27 @@ class LayerRun {
     }
     parallel(threads, blocks.size(), [&](std::size_t i) {
       PackedRows& panel = panels[blocks[i].first].packed;
-      panel.pack(b_, plan_b_, lowering_, blocks[i].second, std::min(columns, panel.count - blocks[i].second));
+      pack(b_, plan_b_, panel, blocks[i].second, std::min(columns, panel.count - blocks[i].second),
+           workspaces[static_cast<std::size_t>(omp_get_thread_num())].part);
     });
+  }
+
+  /// Rows i..i+n of an operand: for executors, and for the reference.
+  void pack(const PassOperand& operand, const PackPlan& plan, PackedRows& rows, std::int64_t i, std::int64_t n, LayerPart& part) const {
+    const auto start = Clock::now();
+    rows.pack(operand, plan, lowering_, i, n);
+    const auto reference_start = Clock::now();
+    rows.pack_integers(operand, plan, i, n);
+    part.simulate_seconds += seconds_between(start, reference_start);
+    part.reference_seconds += seconds_since(reference_start);
   }
 
   void one_task(const WorkTask& task, const Panel& panel, Workspace& workspace, ArrayGenerators* arrays, const WorkShape& shape,
                 LayerResult& result, std::mutex& mutex) const {
-    const auto start = Clock::now();
     const PackedRows& b = panel.packed;
     workspace.rows.resize(a_, plan_a_, b.group, task.row, task.rows);
-    workspace.rows.pack(a_, plan_a_, lowering_, 0, task.rows);
+    pack(a_, plan_a_, workspace.rows, 0, task.rows, workspace.part);
     PackCache a_cache;
-    workspace.part.simulate_seconds += seconds_since(start);
     for (std::int64_t c = 0; c < task.columns; c += shape.tile_columns()) {
       const std::int64_t columns = std::min(shape.tile_columns(), task.columns - c);
       ExecutedTile place;
@@ -343,7 +338,7 @@ class LayerRun {
     result.has_cycles = datapath_.has_cycles();
     std::optional<LayerCycles> cycles;
     if (result.has_cycles) cycles = layer_cycles(datapath_, lowering_.m, lowering_.n, lowering_.k, lowering_.batch);
-    result.simulate_seconds = whole.simulate_seconds / threads;
+    result.simulate_seconds = prepare_seconds_ + whole.simulate_seconds / threads;
     result.reference_seconds = whole.reference_seconds / threads;
     std::size_t event = 0;
     for (const StatisticRow& row : statistic_rows()) result.statistics.push_back(statistic(whole, cycles, row, event));
@@ -385,6 +380,7 @@ class LayerRun {
   PassOperand a_, b_;
   PackPlan plan_a_, plan_b_;
   std::optional<TileStatistics> statistics_;
+  double prepare_seconds_ = 0;  ///< for quantizing and looking at operands
   bool is_integer_ = false;
   int a_bits_ = 0, b_bits_ = 0;       ///< as in Tile
   std::optional<TileWidths> widths_;  ///< of integer datapaths

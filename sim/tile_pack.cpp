@@ -96,15 +96,21 @@ void PackedRows::pack_row(const PassOperand& operand, const PackPlan& plan, std:
   } else {
     gather(*operand.seen, elements, seen.data() + at);
   }
-  if (plan.exact) {
-    if (operand.quantized) gather(operand.tensor->values, elements, traced_exact.data() + at);
-    return;
+  if (!operand.quantized) return;
+  if (plan.exact) gather(operand.tensor->values, elements, traced_exact.data() + at);
+  else gather(operand.tensor->values, elements, traced.data() + at);
+}
+
+void PackedRows::pack_integers(const PassOperand& operand, const PackPlan& plan, std::int64_t i, std::int64_t n) {
+  if (plan.exact) return;
+  const auto k = static_cast<std::size_t>(plan.k);
+  const auto row_of = [k](const PackedNumbers& numbers, std::int64_t row) {
+    return std::span<const double>(numbers.data() + static_cast<std::size_t>(row) * k, k);
+  };
+  for (std::int64_t row = i; row < i + n; ++row) {
+    if (plan.seen.lanes != nullptr) seen_integers.pack(row, row_of(seen, row));
+    if (plan.needs_traced && plan.traced.lanes != nullptr) traced_integers.pack(row, row_of(operand.quantized ? traced : seen, row));
   }
-  const std::span<const double> row(seen.data() + at, k);
-  if (operand.quantized) gather(operand.tensor->values, elements, traced.data() + at);
-  if (plan.seen.lanes != nullptr) seen_integers.pack(i, row);
-  if (plan.needs_traced && plan.traced.lanes != nullptr)
-    traced_integers.pack(i, operand.quantized ? std::span<const double>(traced.data() + at, k) : row);
 }
 
 }  // namespace accsim::sim

@@ -57,6 +57,8 @@ class PackedRows {
   void resize(const PassOperand& operand, const PackPlan& plan, std::int64_t group, std::int64_t first, std::int64_t count);
   /// Gathers rows i..i+n of them with `lowering`; different rows may be packed at the same time.
   void pack(const PassOperand& operand, const PackPlan& plan, const Lowering& lowering, std::int64_t i, std::int64_t n);
+  /// Makes the integers of rows i..i+n, after pack().
+  void pack_integers(const PassOperand& operand, const PackPlan& plan, std::int64_t i, std::int64_t n);
   /// Bytes of one term of one row.
   static std::int64_t bytes(const PassOperand& operand, const PackPlan& plan);
 

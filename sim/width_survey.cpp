@@ -1,14 +1,12 @@
 #include "sim/width_survey.h"
 
-#include <omp.h>
-
 #include <cmath>
-#include <exception>
 #include <mutex>
 
 #include "formats/error.h"
 #include "formats/round.h"
 #include "sim/exact_walk.h"
+#include "sim/parallel.h"
 #include "sim/quantize.h"
 #include "sim/tile_pack.h"
 #include "sim/timing/array_cycles.h"
@@ -98,22 +96,15 @@ class Survey {
     const std::int64_t share = (lowering_.n * lowering_.batch + pieces - 1) / pieces;
     const std::int64_t columns = std::clamp<std::int64_t>(std::min(share, packed_elements / std::max<std::int64_t>(1, lowering_.k)), 1, 64);
     const std::int64_t tiles = (lowering_.n + columns - 1) / columns;
-    std::exception_ptr failure;
     std::mutex mutex;
-#pragma omp parallel for schedule(dynamic) num_threads(options_.threads)
-    for (std::int64_t t = 0; t < tiles * lowering_.batch; ++t) {
-      try {
-        const std::int64_t first = (t % tiles) * columns;
-        const std::int64_t nonfinite = channels(t / tiles, first, std::min(columns, lowering_.n - first), survey.channels);
-        const std::lock_guard lock(mutex);
-        survey.nonfinite_outputs += nonfinite;
-        if (options_.progress) options_.progress(std::min(columns, lowering_.n - first) * lowering_.m * lowering_.k);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!failure) failure = std::current_exception();
-      }
-    }
-    if (failure) std::rethrow_exception(failure);
+    parallel(options_.threads, static_cast<std::size_t>(tiles * lowering_.batch), [&](std::size_t i) {
+      const auto t = static_cast<std::int64_t>(i);
+      const std::int64_t first = (t % tiles) * columns;
+      const std::int64_t nonfinite = channels(t / tiles, first, std::min(columns, lowering_.n - first), survey.channels);
+      const std::lock_guard lock(mutex);
+      survey.nonfinite_outputs += nonfinite;
+      if (options_.progress) options_.progress(std::min(columns, lowering_.n - first) * lowering_.m * lowering_.k);
+    });
     return survey;
   }
 
