@@ -250,7 +250,8 @@ class Strip {
           sum = static_cast<Int128>(static_cast<UInt128>(sum) + static_cast<UInt128>(carried[at + j]));
         }
       }
-      std::fill_n(low, 2 * block_sums, 0);
+      // Lines beyond the last row hold sums too.
+      for (std::int64_t at = (rows_ - first) * product_columns; at < block_sums; ++at) low[at] = low[block_sums + at] = 0;
     }
   }
 

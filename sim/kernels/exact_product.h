@@ -36,8 +36,8 @@ using ProductFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b,
 using WordFunction = void (*)(const std::uint64_t* a, const std::uint64_t* b, std::int64_t b_stride, std::int64_t groups, std::int64_t k,
                               std::uint64_t* halves, std::int64_t halves_stride);
 constexpr std::int64_t word_terms = 4096;  // 2048 halves below 2^52 stay below 2^63
-/// One row of 8 sums: low[j] + 2^52 high[j] + row - column[j] modulo 2^128, to the first `columns` of `to`.
-using WordSumsFunction = void (*)(const std::uint64_t* low, const std::uint64_t* high, formats::UInt128 row, const formats::UInt128* column,
+/// One row of 8 sums: low[j] + 2^52 high[j] + row - column[j] modulo 2^128, to the first `columns` of `to`. Leaves zeros in both halves.
+using WordSumsFunction = void (*)(std::uint64_t* low, std::uint64_t* high, formats::UInt128 row, const formats::UInt128* column,
                                   std::int64_t columns, formats::Int128* to);
 struct ProductLanes {
   std::string_view name;

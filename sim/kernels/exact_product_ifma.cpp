@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <utility>
+
 #define ACCSIM_ISA product_ifma
 #define ACCSIM_ROWS 4
 #include "sim/kernels/exact_product_lanes.h"
@@ -78,8 +80,8 @@ inline Wide sum(const Wide& a, const Wide& b) {
 }
 inline Wide difference(const Wide& a, const Wide& b) { return {a.low - b.low, a.high - b.high + reinterpret_cast<Words>(a.low < b.low)}; }
 
-void word_sums(const std::uint64_t* low, const std::uint64_t* high, formats::UInt128 row, const formats::UInt128* column,
-               std::int64_t columns, formats::Int128* to) {
+void word_sums(std::uint64_t* low, std::uint64_t* high, formats::UInt128 row, const formats::UInt128* column, std::int64_t columns,
+               formats::Int128* to) {
   const auto* of_columns = reinterpret_cast<const std::uint64_t*>(column);
   Words first;
   Words second;
@@ -88,8 +90,8 @@ void word_sums(const std::uint64_t* low, const std::uint64_t* high, formats::UIn
   const Wide of_column = {__builtin_shuffle(first, second, Words{0, 2, 4, 6, 8, 10, 12, 14}),
                           __builtin_shuffle(first, second, Words{1, 3, 5, 7, 9, 11, 13, 15})};
   const Wide of_row = {Words{} + static_cast<std::uint64_t>(row), Words{} + static_cast<std::uint64_t>(row >> 64)};
-  const Words lower = *reinterpret_cast<const Words*>(low);
-  const Words upper = *reinterpret_cast<const Words*>(high);
+  const Words lower = std::exchange(*reinterpret_cast<Words*>(low), Words{});
+  const Words upper = std::exchange(*reinterpret_cast<Words*>(high), Words{});
   const Wide all = difference(sum(sum({lower, Words{}}, {upper << 52, upper >> 12}), of_row), of_column);
   first = __builtin_shuffle(all.low, all.high, Words{0, 8, 1, 9, 2, 10, 3, 11});
   second = __builtin_shuffle(all.low, all.high, Words{4, 12, 5, 13, 6, 14, 7, 15});

@@ -21,7 +21,7 @@ inline F64 multiply_add(F64 x, F64 y, F64 z) {
 #endif
 }
 
-inline F64 magnitude(F64 x) { return x < 0 ? -x : x; }
+inline F64 magnitude(F64 x) { return reinterpret_cast<F64>(reinterpret_cast<I64>(x) & 0x7FFFFFFFFFFFFFFF); }
 
 inline Pair product(Pair x, F64 high, F64 low) {
   const F64 leading = x.high * high;
