@@ -16,6 +16,8 @@ SignificandBits bits_of(const formats::BlockFormat& format) {
 
 }  // namespace
 
+int log2_ceil(std::int64_t n) { return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(n - 1))); }
+
 SignificandBits significand_bits(const Operand& operand, const OperandFacts& facts, int emin) {
   if (facts.precision == 0) return {};
   if (!operand.block) return {.fraction = std::max(facts.precision - 1, std::max(emin, -operand_exponent_limit) - facts.lowest)};
@@ -31,6 +33,11 @@ std::optional<Shifts> shifts_for(int fraction_bits, SignificandBits a, Significa
   const int shift_a = std::min(left, room_a);
   if (left - shift_a > room_b) return std::nullopt;
   return Shifts{.a = shift_a, .b = left - shift_a};
+}
+
+std::int64_t largest_product(const Shifts& shifts, SignificandBits a, SignificandBits b) {
+  const auto largest = [](SignificandBits bits, int shift) { return ((std::int64_t{1} << (bits.fraction + 1 + bits.above)) - 1) << shift; };
+  return ((largest(a, shifts.a) * largest(b, shifts.b)) >> std::min(shifts.base, 31)) + 1;
 }
 
 FusedOperand::FusedOperand(const Operand& format, std::span<const double> values, std::span<const formats::Exact> exact,

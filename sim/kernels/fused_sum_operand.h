@@ -16,6 +16,9 @@ namespace accsim::sim::kernels {
 /// Exponents of operands stay inside +/- this.
 constexpr int operand_exponent_limit = exponent_limit / 2;
 
+/// The least e with 2^e >= n, for n of at least 1.
+int log2_ceil(std::int64_t n);
+
 /// A binary64 number as significand * 2^unit, the significand odd or zero, and the exponent of its binade, not below emin.
 struct Parts {
   bool is_finite = true;
@@ -52,6 +55,8 @@ struct Shifts {
 };
 /// Nothing where 16 bits do not suffice for significands of so many bits.
 std::optional<Shifts> shifts_for(int fraction_bits, SignificandBits a, SignificandBits b);
+/// Products, cut, are at most this.
+std::int64_t largest_product(const Shifts& shifts, SignificandBits a, SignificandBits b);
 
 /// What a tile's values are.
 struct Scan {

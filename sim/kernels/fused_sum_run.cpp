@@ -8,6 +8,7 @@
 #include "sim/kernels/issue_tile.h"
 #include "sim/kernels/lane_memory.h"
 #include "sim/kernels/scaled_sum_groups.h"
+#include "sim/kernels/staged_sum_plan.h"
 
 namespace accsim::sim::kernels {
 namespace {
@@ -18,6 +19,7 @@ class FusedRun {
  public:
   FusedRun(const FusedLanes& lanes, const Datapath& datapath, const Tile& tile, TileResult& result)
       : lanes_(lanes),
+        datapath_(datapath),
         tile_(tile),
         level_(datapath.levels.front()),
         around_(datapath, tile, result),
@@ -63,14 +65,18 @@ class FusedRun {
     const std::optional<Shifts> shifts = shifts_for(level_.fraction_bits, a.bits, b.bits);
     if (!shifts || !a.in_range || !b.in_range) return false;
     job_.base = shifts->base;
-    const auto largest = [](const Scan& s, int shift) { return ((std::int64_t{1} << (s.bits.fraction + 1 + s.bits.above)) - 1) << shift; };
-    const std::int64_t product = ((largest(a, shifts->a) * largest(b, shifts->b)) >> std::min(shifts->base, 31)) + 1;
+    const std::int64_t product = largest_product(*shifts, a.bits, b.bits);
     job_.flush = 16;
     while (job_.flush > ((std::int64_t{1} << 31) - 1) / product || job_.flush >= 2 * job_.issue) job_.flush /= 2;
     job_.window = std::min(29, 31 - std::countr_zero(static_cast<std::uint64_t>(job_.flush)));
     job_.zeros_count = level_.zero_exponent && (*level_.zero_exponent > a.least + b.least || *level_.zero_exponent > job_.accumulator_emin);
     job_.zero_exponent = level_.zero_exponent.value_or(0);
     job_.zero_operand_exponent = level_.zero_operand_exponent.value_or(zero_operand);
+    const bool is_staged = level_.kind == LevelKind::staged_sum;
+    if (is_staged) {
+      if (!too_wide_for_stages(level_, job_.issue, *shifts, a.bits, b.bits).empty()) return false;
+      plan_stages(datapath_, *shifts, a.bits, b.bits, job_);
+    }
 
     const std::int64_t lanes = lanes_.lanes;
     const LaneMemory<std::int32_t> a_words(tile_.rows * tile_.k), a_exponents(tile_.rows * tile_.k);
@@ -97,7 +103,7 @@ class FusedRun {
     job_.b_exponents = b_exponents.data();
     job_.b_least = b_least.data();
     job_.b_odd = b_odd.data();
-    run_lanes(lanes_.run);
+    run_lanes(is_staged ? lanes_.run_staged : lanes_.run);
     return true;
   }
 
@@ -163,6 +169,7 @@ class FusedRun {
   }
 
   const FusedLanes& lanes_;
+  const Datapath& datapath_;
   const Tile& tile_;
   const Level& level_;
   IssueTile around_;

@@ -8,7 +8,8 @@ namespace accsim::sim::kernels {
 /// What lanes count besides their sums.
 struct IssueCounts {
   std::int64_t overflow = 0, underflow = 0, inexact = 0, invalid = 0;
-  double partial = 0;  ///< largest magnitude of the exact sums
+  std::int64_t product_overflow = 0;  ///< products beyond [product] range, inexact as well
+  double partial = 0;                 ///< largest magnitude of the exact sums
 };
 
 /// What the interpreter makes of one issue of one output.

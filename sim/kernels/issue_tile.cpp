@@ -28,6 +28,7 @@ IssueTile::IssueTile(const Datapath& datapath, const Tile& tile, TileResult& res
       order_(term_order(datapath, tile.k)),
       a_(datapath.a, tile.a, tile.a_exact, tile.a_blocks, tile.a_emin, tile.k),
       b_(datapath.b, tile.b, tile.b_exact, tile.b_blocks, tile.b_emin, tile.k) {
+  if (datapath.product.range) range_.emplace(*datapath.product.range, formats::RoundingSpec{});
   issue = std::min(*level_.terms, tile.k);
   issues = (tile.k + issue - 1) / issue;
   const bool is_last = datapath.levels.size() == 1;
@@ -74,9 +75,14 @@ void IssueTile::one_issue_in(std::int64_t row, std::int64_t column, std::int64_t
     const std::int64_t term = order_[at(t)];
     const BasicExact<U> a = formats::from_double<U>(a_.value(row, term));
     const BasicExact<U> b = formats::from_double<U>(b_.value(column, term));
-    const BasicExact<U> p = product(a, b);
+    BasicExact<U> p = product(a, b);
     outcome.counts.invalid += p.nan && !a.nan && !b.nan;
-    addends.push_back({p, p.is_finite() ? exponent(a_, row, term) + exponent(b_, column, term) : 0});
+    const int of_both = p.is_finite() ? exponent(a_, row, term) + exponent(b_, column, term) : 0;
+    if (range_ && p.is_finite() && range_->outside_range(p)) {
+      p = BasicExact<U>::infinity(p.negative);
+      ++outcome.counts.product_overflow;
+    }
+    addends.push_back({std::move(p), of_both});
   }
   OutputCounts<U> counts;
   RandomSite random;
@@ -161,6 +167,8 @@ void IssueTile::fill(const std::vector<double>& values, const std::vector<char>&
   result_.events[Event::sum_underflow] = counts.underflow;
   result_.events[Event::sum_inexact] = counts.inexact;
   result_.events[Event::invalid] = counts.invalid;
+  result_.events[Event::product_overflow] = counts.product_overflow;
+  result_.events[Event::product_inexact] = counts.product_overflow;
   result_.max_abs_partial = counts.partial;
   if (as_numbers) result_.numbers.resize(outputs);
   std::vector<NarrowExact> exact(as_numbers ? 0 : outputs);

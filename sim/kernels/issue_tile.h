@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -65,6 +66,7 @@ class IssueTile {
   TileResult& result_;
   const Level& level_;
   formats::Rounder rounder_;
+  std::optional<formats::Rounder> range_;  ///< of products
   std::vector<std::int64_t> order_;
   FusedOperand a_, b_;
   std::vector<double> initial_;

@@ -23,6 +23,7 @@
 // - scaled_sum: elements are whole numbers of one unit, so a group's sum is one below 2^31; times both scales' significands it is exact in
 //   binary64, and so it is times 2^(F - E), E the largest exponent of scales and accumulator, below 2^51, where adding 2^52 and
 //   taking it away cuts it. What that takes off is held where it is a multiple of 2^-48; so many add up exactly. The rest is as above.
+// - staged_sum: staged_sum_plan.cpp.
 #include <algorithm>
 
 #include "sim/kernels/executors.h"
@@ -30,6 +31,7 @@
 #include "sim/kernels/fused_sum_run.h"
 #include "sim/kernels/packed_integers.h"
 #include "sim/kernels/scaled_sum_groups.h"
+#include "sim/kernels/staged_sum_plan.h"
 
 namespace accsim::sim::kernels {
 namespace {
@@ -51,14 +53,18 @@ const FusedLanes& lanes_for(Isa isa) {
 }
 
 std::string unknown_to_fused_sums(const Datapath& d) {
-  if (const std::string_view key = matrix_unit_key(d); !key.empty() && key != "zero_operand_exponent") return "the key " + std::string(key);
   const Level& level = d.levels.front();
-  Level known = level;
-  known.zero_operand_exponent.reset();
-  known.group = 0;
-  if (has_unknown_keys(d.product) || has_unknown_keys(known)) return "a key that this kernel does not know";
-  if ((level.kind != LevelKind::fused_sum && level.kind != LevelKind::scaled_sum) || !level.with_accumulator || !level.terms)
-    return "fused_sum and scaled_sum with an accumulator only";
+  const bool is_staged = level.kind == LevelKind::staged_sum;
+  Datapath known = d;
+  Level& known_level = known.levels.front();
+  known_level.group = 0;
+  for (Level& l : known.levels) l.zero_operand_exponent.reset();
+  if (is_staged) known.product.range.reset();
+  if (const std::string_view key = matrix_unit_key(known); !key.empty()) return "the key " + std::string(key);
+  if (has_unknown_keys(known.product) || has_unknown_keys(known_level)) return "a key that this kernel does not know";
+  if ((level.kind != LevelKind::fused_sum && level.kind != LevelKind::scaled_sum && !is_staged) || !takes_accumulator(level) ||
+      !level.terms)
+    return "fused_sum, scaled_sum and staged_sum with an accumulator only";
   if (level.normalize_products) return "no normalised products";
   if (d.product.format) return "no rounded products";
   if (level.rounding.mode != Rounding::rz && level.rounding.mode != Rounding::rne) return "sums rounded by rz or rne only";
@@ -70,9 +76,12 @@ std::string unknown_to_fused_sums(const Datapath& d) {
   if (level.kind == LevelKind::fused_sum && level.fraction_bits > 29) return "at most 29 fraction bits";
   if (level.group > 32 || (level.group > 0 && *level.terms / level.group > most_groups)) return "at most 16 groups of 32 terms";
   if (level.zero_exponent && std::abs(*level.zero_exponent) > exponent_limit) return "a zero_exponent beyond +/-400";
-  if (level.zero_operand_exponent && level.kind != LevelKind::fused_sum) return "a zero_operand_exponent in fused_sum only";
+  if (level.zero_operand_exponent && level.kind == LevelKind::scaled_sum) return "a zero_operand_exponent in fused_sum and staged_sum only";
   if (level.zero_operand_exponent && std::abs(*level.zero_operand_exponent) > operand_exponent_limit)
     return "a zero_operand_exponent beyond +/-200";
+  if (is_staged) {
+    if (const std::string reason = unknown_to_staged_sums(d); !reason.empty()) return reason;
+  }
   for (const Level& l : d.levels) {
     if (l.rounding.mode == Rounding::sr) return "no stochastic rounding";
   }
@@ -84,7 +93,7 @@ class FusedExecutor final : public Executor {
   explicit FusedExecutor(Isa isa) : isa_(isa), name_("fused_sum_" + std::string(name_of(isa))) {}
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::string_view meaning() const override {
-    return "matrix units: fused sums of aligned, cut products in lanes of outputs";
+    return "matrix units: fused, scaled and staged sums of aligned, cut products in lanes of outputs";
   }
 
   [[nodiscard]] std::string refusal(const Datapath& datapath, const LayerFacts& facts) const override {
@@ -97,9 +106,13 @@ class FusedExecutor final : public Executor {
              (x.highest <= operand_exponent_limit && x.lowest >= -operand_exponent_limit && emin <= operand_exponent_limit);
     };
     if (!in_range(facts.a, facts.a_emin) || !in_range(facts.b, facts.b_emin)) return "operands with exponents beyond +/-200";
-    if (!shifts_for(datapath.levels.front().fraction_bits, significand_bits(datapath.a, facts.a, facts.a_emin),
-                    significand_bits(datapath.b, facts.b, facts.b_emin)))
-      return "operands of too many bits for 16-bit factors";
+    const Level& level = datapath.levels.front();
+    const SignificandBits a = significand_bits(datapath.a, facts.a, facts.a_emin);
+    const SignificandBits b = significand_bits(datapath.b, facts.b, facts.b_emin);
+    const std::optional<Shifts> shifts = shifts_for(level.fraction_bits, a, b);
+    if (!shifts) return "operands of too many bits for 16-bit factors";
+    if (level.kind == LevelKind::staged_sum)
+      return too_wide_for_stages(level, std::clamp(facts.k, std::int64_t{1}, *level.terms), *shifts, a, b);
     return {};
   }
 

@@ -9,6 +9,8 @@ namespace accsim::sim::kernels {
 constexpr std::int32_t zero_operand = -(1 << 20);
 /// Of products and accumulators that are not zero, exponents lie well inside +/- this.
 constexpr std::int32_t exponent_limit = 400;
+/// Subsets of an issue of staged sums.
+constexpr int most_subsets = 8;
 /// Groups of an issue of scaled sums.
 constexpr int most_groups = 16;
 
@@ -41,6 +43,15 @@ struct FusedJob {
   const double* a_scales = nullptr;         ///< rows x groups: times the elements' unit; 0 for a group of zeros
   const double* b_scales = nullptr;         ///< panels x groups x lanes
 
+  // Staged sums. What is cut off a subset's products is a whole number of 2^-window of the last place kept.
+  int subsets = 1;
+  int product_zeros = 0;  ///< last bits of every product that are not set
+  int sum_fraction_bits = 0;
+  int result_cut = 0;        ///< last bits of binary64 that the total loses
+  bool join_floors = false;  ///< join_align = rd
+  bool drop_far_accumulator = false;
+  std::int32_t most_product_exponent = 1 << 20;  ///< products with a larger one may be beyond [product] range
+
   int fraction_bits = 0;  ///< of the level
   int base = 0;           ///< fraction bits of a product beyond those
   bool floors = false;    ///< align = rd
@@ -65,6 +76,7 @@ struct FusedLanes {
   int lanes;
   void (*run)(FusedJob& job);
   void (*run_scaled)(FusedJob& job);
+  void (*run_staged)(FusedJob& job);
 };
 const FusedLanes& fused_lanes_baseline();
 const FusedLanes& fused_lanes_avx2();

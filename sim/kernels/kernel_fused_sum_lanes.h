@@ -13,6 +13,33 @@ constexpr int half_lanes = lanes_of<std::int64_t>;
 /// 2^e in every lane, -1022 <= e <= 1023.
 inline F64 power_of_two(I64 e) { return reinterpret_cast<F64>((e + 1023) << 52); }
 
+/// One issue's operands.
+struct Terms {
+  const std::int32_t* a;
+  const std::int32_t* a_exponents;
+  const I32* b;
+  const I32* b_exponents;
+  std::int64_t count;
+  const I32* b_least;
+  const I32* b_odd;
+  std::int32_t a_least, a_odd;
+};
+
+inline Terms terms_of(const FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t issue) {
+  const std::int64_t first = issue * job.issue;
+  const std::int64_t a = row * job.k + first;
+  const std::int64_t b = panel * job.k + first;
+  return {.a = job.a + a,
+          .a_exponents = job.a_exponents + a,
+          .b = reinterpret_cast<const I32*>(job.b) + b,
+          .b_exponents = reinterpret_cast<const I32*>(job.b_exponents) + b,
+          .count = first + job.issue < job.k ? job.issue : job.k - first,
+          .b_least = reinterpret_cast<const I32*>(job.b_least) + panel * job.issues + issue,
+          .b_odd = reinterpret_cast<const I32*>(job.b_odd) + panel * job.issues + issue,
+          .a_least = job.a_least[row * job.issues + issue],
+          .a_odd = job.a_odd[row * job.issues + issue]};
+}
+
 /// The products of one issue, cut and summed.
 struct CutProducts {
   Pair<F64> sum{};      ///< as the level cuts
@@ -22,18 +49,17 @@ struct CutProducts {
 
 /// `place`: the exponent of each lane's largest plus base, so that a product's distance is place - its exponent.
 template <bool floors>
-CutProducts cut_products(const FusedJob& job, const std::int32_t* a, const std::int32_t* a_exponents, const I32* b, const I32* b_exponents,
-                         std::int64_t terms, I32 place) {
+CutProducts cut_products(const FusedJob& job, const Terms& terms, I32 place) {
   const int window = job.window;
   CutProducts result;
-  for (std::int64_t first = 0; first < terms; first += job.flush) {
-    const std::int64_t last = first + job.flush < terms ? first + job.flush : terms;
+  for (std::int64_t first = 0; first < terms.count; first += job.flush) {
+    const std::int64_t last = first + job.flush < terms.count ? first + job.flush : terms.count;
     I32 sum{};
     I32 floored{};
     I32 rest{};
     for (std::int64_t t = first; t < last; ++t) {
-      const I32 p = multiply_add_pairs(b[t], I32{} + a[t]);
-      const I32 distance = smaller((place - a_exponents[t]) - b_exponents[t], I32{} + window);
+      const I32 p = multiply_add_pairs(terms.b[t], I32{} + terms.a[t]);
+      const I32 distance = smaller((place - terms.a_exponents[t]) - terms.b_exponents[t], I32{} + window);
       const I32 kept_bits = (I32{} - 1) << distance;
       rest += (p & ~kept_bits) << (window - distance);
       floored += p >> distance;
@@ -47,13 +73,12 @@ CutProducts cut_products(const FusedJob& job, const std::int32_t* a, const std::
   return result;
 }
 
-/// True in lanes where a nonzero product lies so far below that what is taken off it is not held.
-inline I32 far_products(const FusedJob& job, const std::int32_t* a, const std::int32_t* a_exponents, const I32* b, const I32* b_exponents,
-                        std::int64_t terms, I32 place) {
+/// True in lanes where a nonzero product, of every `step`-th, lies more than `most` below.
+inline I32 far_products(const Terms& terms, std::int64_t first, std::int64_t step, I32 place, int most) {
   I32 far{};
-  for (std::int64_t t = 0; t < terms; ++t) {
-    const I32 p = multiply_add_pairs(b[t], I32{} + a[t]);
-    far |= ((place - a_exponents[t]) - b_exponents[t] > job.window) & (p != 0);
+  for (std::int64_t t = first; t < terms.count; t += step) {
+    const I32 p = multiply_add_pairs(terms.b[t], I32{} + terms.a[t]);
+    far |= ((place - terms.a_exponents[t]) - terms.b_exponents[t] > most) & (p != 0);
   }
   return far;
 }
@@ -144,9 +169,28 @@ inline void slow_lanes(FusedJob& job, I32 odd, std::int64_t row, std::int64_t pa
     job.counts.underflow += outcome.counts.underflow;
     job.counts.inexact += outcome.counts.inexact;
     job.counts.invalid += outcome.counts.invalid;
+    job.counts.product_overflow += outcome.counts.product_overflow;
     job.counts.partial = larger(job.counts.partial, outcome.counts.partial);
-    if (outcome.counts.overflow != 0) job.overflowed[row * job.panels * fused_lanes + column] = 1;
+    if (outcome.counts.overflow + outcome.counts.product_overflow != 0) job.overflowed[row * job.panels * fused_lanes + column] = 1;
   }
+}
+
+/// Rounds an issue's exact total and counts. `odd`: lanes that are the interpreter's; differs(delivered): true where the sum of all addends
+/// before any cut is another.
+template <class Differs>
+void settle(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t issue, Pair<F64> total, I32 odd, FusedState& state,
+            Differs&& differs) {
+  const Pair<F64> before = state.accumulator;
+  const RoundedSum low = round_sum(job, total.low, before.low);
+  const RoundedSum high = round_sum(job, total.high, before.high);
+  state.accumulator = {low.value, high.value};
+  I32 inexact = differs(state.accumulator);
+  odd |= narrow({low.odd, high.odd});
+  Pair<F64> partial{total.low < 0.0 ? -total.low : total.low, total.high < 0.0 ? -total.high : total.high};
+  if (any(odd)) slow_lanes(job, odd, row, panel, issue, before, state, inexact, partial);
+  state.inexact -= inexact;
+  state.partial = {larger(state.partial.low, partial.low), larger(state.partial.high, partial.high)};
+  state.exponent = exponents(job, state.accumulator);
 }
 
 /// The parts of an issue added up, in units of the last place kept.
@@ -156,29 +200,19 @@ struct IssueSum {
   Pair<F64> rest;   ///< what that took off
 };
 
-/// Rounds an issue's sum and counts. `largest`: the exponent that its parts were aligned to; `odd`: lanes that are the interpreter's.
+/// `largest`: the exponent that the parts were aligned to.
 inline void settle(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t issue, I32 largest, const IssueSum& sum, I32 odd,
                    FusedState& state) {
-  const Pair<F64> before = state.accumulator;
   const Pair<I64> unit = widen(largest - job.fraction_bits);
   const Pair<F64> scale{power_of_two(unit.low), power_of_two(unit.high)};
-  const F64 low = sum.cut.low * scale.low;
-  const F64 high = sum.cut.high * scale.high;
-  const RoundedSum rounded_low = round_sum(job, low, before.low);
-  const RoundedSum rounded_high = round_sum(job, high, before.high);
-  state.accumulator = {rounded_low.value, rounded_high.value};
-
-  // What was taken off in all is a whole number of last places, or the result is inexact.
-  const Pair<F64> places = to_double(to_integer(sum.rest));
-  const Pair<F64> uncut = plus(sum.whole, places);
-  I32 inexact = narrow({(places.low != sum.rest.low) | (rounded_low.value != uncut.low * scale.low),
-                        (places.high != sum.rest.high) | (rounded_high.value != uncut.high * scale.high)});
-  odd |= narrow({rounded_low.odd, rounded_high.odd});
-  Pair<F64> partial{low < 0.0 ? -low : low, high < 0.0 ? -high : high};
-  if (any(odd)) slow_lanes(job, odd, row, panel, issue, before, state, inexact, partial);
-  state.inexact -= inexact;
-  state.partial = {larger(state.partial.low, partial.low), larger(state.partial.high, partial.high)};
-  state.exponent = exponents(job, state.accumulator);
+  const Pair<F64> total{sum.cut.low * scale.low, sum.cut.high * scale.high};
+  settle(job, row, panel, issue, total, odd, state, [&](Pair<F64> delivered) {
+    // What was taken off in all is a whole number of last places, or the result is inexact.
+    const Pair<F64> places = to_double(to_integer(sum.rest));
+    const Pair<F64> uncut = plus(sum.whole, places);
+    return narrow({(places.low != sum.rest.low) | (delivered.low != uncut.low * scale.low),
+                   (places.high != sum.rest.high) | (delivered.high != uncut.high * scale.high)});
+  });
 }
 
 /// An accumulator that is not finite, or about to be, is the interpreter's; the lane goes on with zero.
@@ -190,37 +224,29 @@ inline Pair<F64> in_range(Pair<F64> accumulator, I32 out_of_range) {
 
 template <bool floors>
 void one_issue(FusedJob& job, std::int64_t row, std::int64_t panel, std::int64_t issue, FusedState& state) {
-  const std::int64_t first = issue * job.issue;
-  const std::int64_t terms = first + job.issue < job.k ? job.issue : job.k - first;
-  const std::int32_t* a = job.a + row * job.k + first;
-  const std::int32_t* a_exponents = job.a_exponents + row * job.k + first;
-  const I32* b = reinterpret_cast<const I32*>(job.b) + panel * job.k + first;
-  const I32* b_exponents = reinterpret_cast<const I32*>(job.b_exponents) + panel * job.k + first;
-  const I32* b_least = reinterpret_cast<const I32*>(job.b_least) + panel * job.issues + issue;
-  const I32* b_odd = reinterpret_cast<const I32*>(job.b_odd) + panel * job.issues + issue;
-
+  const Terms terms = terms_of(job, row, panel, issue);
   const I32 out_of_range = state.exponent > exponent_limit;
   const Pair<F64> held = in_range(state.accumulator, out_of_range);
   I32 largest = out_of_range ? I32{} + zero_operand : state.exponent;
   if (job.zeros_count) {
     I32 least = state.exponent;
-    for (std::int64_t t = 0; t < terms; ++t) {
-      const I32 e = b_exponents[t] + a_exponents[t];
+    for (std::int64_t t = 0; t < terms.count; ++t) {
+      const I32 e = terms.b_exponents[t] + terms.a_exponents[t];
       largest = larger(largest, e);
       least = smaller(least, e);
     }
     const I32 counted = larger(largest, I32{} + job.zero_exponent);
     largest = least < zero_operand / 2 ? counted : largest;
   } else {
-    for (std::int64_t t = 0; t < terms; ++t) largest = larger(largest, b_exponents[t] + a_exponents[t]);
+    for (std::int64_t t = 0; t < terms.count; ++t) largest = larger(largest, terms.b_exponents[t] + terms.a_exponents[t]);
   }
   largest = larger(largest, I32{} - 2 * exponent_limit);  // where all are zeros
   const I32 place = largest + job.base;
-  const CutProducts products = cut_products<floors>(job, a, a_exponents, b, b_exponents, terms, place);
+  const CutProducts products = cut_products<floors>(job, terms, place);
   const CutAccumulator c = cut_accumulator<floors>(job, held, widen(job.fraction_bits - largest));
-  I32 odd = c.far | *b_odd | job.a_odd[row * job.issues + issue] | out_of_range;
-  const I32 perhaps_far = place - (*b_least + job.a_least[row * job.issues + issue]) > job.window;
-  if (any(perhaps_far)) odd |= far_products(job, a, a_exponents, b, b_exponents, terms, place);
+  I32 odd = c.far | *terms.b_odd | terms.a_odd | out_of_range;
+  const I32 perhaps_far = place - (*terms.b_least + terms.a_least) > job.window;
+  if (any(perhaps_far)) odd |= far_products(terms, 0, 1, place, job.window);
 
   const double last_place = 1.0 / static_cast<double>(1 << job.window);
   const Pair<F64> rest = plus(products.rest, c.rest);

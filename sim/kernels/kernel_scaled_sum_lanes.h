@@ -6,17 +6,6 @@
 
 namespace accsim::sim::kernels::ACCSIM_ISA {
 
-/// x cut toward zero to a whole number, |x| < 2^51.
-inline F64 toward_zero(F64 x) {
-  constexpr double to_units = 0x1p52;  // numbers of this size have no fraction
-  constexpr auto sign = static_cast<std::int64_t>(1ULL << 63);
-  const I64 bits = reinterpret_cast<I64>(x);
-  const F64 magnitude = reinterpret_cast<F64>(bits & ~sign);
-  F64 whole = (magnitude + to_units) - to_units;
-  whole = whole > magnitude ? whole - 1.0 : whole;
-  return reinterpret_cast<F64>(reinterpret_cast<I64>(whole) | (bits & sign));
-}
-
 /// Adds one aligned part to a half of the lanes; true where what is taken off it is not held.
 template <bool floors>
 inline I64 add_part(F64 x, F64& cut, F64& whole, F64& rest) {

@@ -29,7 +29,6 @@ GroupBits group_bits(const FusedOperand& operand) {
 }
 
 std::string too_wide_for_groups(const Level& level, const GroupBits& a, const GroupBits& b) {
-  const auto log2_ceil = [](std::int64_t n) { return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(n - 1))); };
   const int a_bits = a.highest - a.unit + 1;
   const int b_bits = b.highest - b.unit + 1;
   if (a_bits > 15 || b_bits > 15) return "elements of too many bits for 16-bit factors";

@@ -63,6 +63,29 @@ inline bool any(I32 mask) {
 }
 inline bool any(I64 mask) { return any(reinterpret_cast<I32>(mask)); }
 
+/// x / 2^n rounded down, n >= 0.
+inline I32 shifted_right(I32 x, I32 n) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<I32>(_mm512_srav_epi32(reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(n)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<I32>(_mm256_srav_epi32(reinterpret_cast<__m256i>(x), reinterpret_cast<__m256i>(n)));
+#else
+  return x >> smaller(n, I32{} + 31);
+#endif
+}
+
+/// x * 2^n modulo 2^32; 0 where n is negative.
+inline U32 shifted_left(U32 x, I32 n) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<U32>(_mm512_sllv_epi32(reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(n)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<U32>(_mm256_sllv_epi32(reinterpret_cast<__m256i>(x), reinterpret_cast<__m256i>(n)));
+#else
+  const U32 count = reinterpret_cast<U32>(n);
+  return count < 32 ? x << (count & 31) : U32{};
+#endif
+}
+
 /// Each 32-bit lane holds two 16-bit integers: the sum of the two products.
 inline I32 multiply_add_pairs(I32 x, I32 y) {
 #if defined(__AVX512BW__)

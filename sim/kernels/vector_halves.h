@@ -74,6 +74,23 @@ inline I32 to_integer(Pair<F64> x) {
 #endif
 }
 
+/// Cut toward zero to a whole number, |x| < 2^51.
+inline F64 toward_zero(F64 x) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<F64>(_mm512_roundscale_pd(reinterpret_cast<__m512d>(x), _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC));
+#elif defined(__AVX2__)
+  return reinterpret_cast<F64>(_mm256_round_pd(reinterpret_cast<__m256d>(x), _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC));
+#else
+  constexpr double to_units = 0x1p52;  // numbers of this size have no fraction
+  constexpr auto sign = static_cast<std::int64_t>(1ULL << 63);
+  const I64 bits = reinterpret_cast<I64>(x);
+  const F64 magnitude = reinterpret_cast<F64>(bits & ~sign);
+  F64 whole = (magnitude + to_units) - to_units;
+  whole = whole > magnitude ? whole - 1.0 : whole;
+  return reinterpret_cast<F64>(reinterpret_cast<I64>(whole) | (bits & sign));
+#endif
+}
+
 /// The low 32 bits of each lane.
 inline I32 narrow(Pair<I64> x) {
 #if defined(__AVX512BW__)

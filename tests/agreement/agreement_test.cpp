@@ -83,8 +83,9 @@ TEST_CASE("executors equal the interpreter on every built-in datapath, whatever 
   std::string text;
   for (const auto& [name, count] : ran) text += " " + std::string(name) + ":" + std::to_string(count);
   MESSAGE("runs of kernels:" << text);
-  for (const char* const name :
-       {"blackwell_mxfp8", "blackwell_mxfp6", "blackwell_mxfp4", "blackwell_mxfp4_k32", "blackwell_nvfp4", "hopper_fp16_fp16_2025"})
+  for (const char* const name : {"blackwell_mxfp8", "blackwell_mxfp6", "blackwell_mxfp4", "blackwell_mxfp4_k32", "blackwell_nvfp4",
+                                 "hopper_fp16_fp16_2025", "cdna3_fp16_fp32", "cdna3_bf16_fp32", "cdna3_fp8_fp32", "cdna3_xf32_fp32",
+                                 "cdna3_fp16_fp32_2025", "cdna3_bf16_fp32_2025", "cdna3_fp8_fp32_2025", "cdna3_xf32_fp32_2025"})
     CHECK_MESSAGE(ran[name] > 0, name);
 }
 

@@ -76,10 +76,25 @@ RoundingSpec random_rounding(Draw& draw, const Format& format) {
   return spec;
 }
 
+/// The keys of a staged sum, those that the lanes take more often.
+void stage(Level& level, Draw& draw) {
+  level.terms = draw.integer(1, draw.chance(80) ? 16 : 40);
+  level.fraction_bits = draw.chance(80) ? draw.integer(10, 26) : draw.integer(0, 40);
+  level.align = draw.of({sim::Align::rz, sim::Align::rz, sim::Align::rd});
+  if (draw.chance(30)) level.zero_operand_exponent = draw.chance(50) ? -126 : draw.integer(-150, 20);
+  level.subsets = draw.of({1, 1, 2, 2, 3, draw.integer(1, 10)});
+  level.sum_fraction_bits = draw.chance(80) ? level.fraction_bits + draw.integer(0, 12) : draw.integer(0, 50);
+  if (draw.chance(60)) level.result_fraction_bits = draw.chance(80) ? draw.integer(8, 34) : draw.integer(0, 60);
+  level.join_align = draw.of({sim::Align::rd, sim::Align::rd, sim::Align::rz});
+  level.drop_far_accumulator = draw.chance(40);
+  if (draw.chance(30)) level.issues = draw.integer(1, 8);
+}
+
 Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
   Level level;
   level.kind = draw.of({LevelKind::sequential, LevelKind::sequential, LevelKind::sequential, LevelKind::tree, LevelKind::interleaved,
-                        LevelKind::fused_sum, LevelKind::fused_sum, LevelKind::ordered_sum, LevelKind::exact, LevelKind::sorted});
+                        LevelKind::fused_sum, LevelKind::fused_sum, LevelKind::ordered_sum, LevelKind::staged_sum, LevelKind::exact,
+                        LevelKind::sorted});
   level.format = is_fixed ? random_fixed(draw, draw.chance(80) ? 32 : 70, is_integer) : random_float(draw, 8, 23);
   level.rounding = random_rounding(draw, level.format);
   if (level.rounding.mode == formats::Rounding::sr && level.kind != LevelKind::fused_sum && draw.chance(20))
@@ -108,6 +123,7 @@ Level random_level(Draw& draw, bool is_fixed, bool is_integer) {
     level.foresees_sign = draw.chance(50);
     if (draw.chance(30)) level.issues = draw.integer(1, 8);
   }
+  if (level.kind == LevelKind::staged_sum) stage(level, draw);
   if (level.kind == LevelKind::exact && draw.chance(50)) {
     level.width = draw.integer(2, 128);
     level.lsb = draw.integer(-80, 4);
@@ -187,6 +203,7 @@ Datapath attempt(Draw& draw) {
     }
     d.levels.push_back(random_level(draw, is_fixed, is_integer));
   }
+  if (d.levels.front().kind == LevelKind::staged_sum && !d.product.format && draw.chance(50)) d.product.range = random_float(draw, 8, 23);
   if (!is_fixed && draw.chance(10)) sum_in_groups(d, draw);
   if (draw.chance(10)) d.accumulator.last = true;
   if (!is_fixed && draw.chance(10)) d.flush_subnormals = d.accumulator.flush_subnormals = true;

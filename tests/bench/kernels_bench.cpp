@@ -134,6 +134,9 @@ int main(int argc, char** argv) {
                            "blackwell_mxfp8", "blackwell_mxfp6", "blackwell_mxfp4", "blackwell_mxfp4_k32", "blackwell_nvfp4",
                            "hopper_fp16_fp16_2025", "exsdotp_fp8_fp16", "exsdotp_fp16_fp32", "exsdotp_bf16_fp32", "kulisch", "mgs", "pqs"})
     add(name, name);
+  for (const char* name : {"cdna3_fp16_fp32", "cdna3_bf16_fp32", "cdna3_fp8_fp32", "cdna3_xf32_fp32", "cdna3_fp16_fp32_2025",
+                           "cdna3_bf16_fp32_2025", "cdna3_fp8_fp32_2025", "cdna3_xf32_fp32_2025"})
+    add(name, name);
   for (const char* name : {"fp12", "e5m10", "sr_fp12", "sr_fp12_eager", "fp32", "cdna2_fp16_fp32", "cdna_fp64"}) add(name, name);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
