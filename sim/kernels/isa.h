@@ -35,6 +35,17 @@ const Made& made_for(Isa isa) {
   return baseline;
 }
 
+/// The lanes of a unit that was compiled three times; each function has its own.
+template <class Lanes>
+Lanes lanes_for(Isa isa, Lanes (*baseline)(), Lanes (*avx2)(), Lanes (*avx512)()) {
+  switch (isa) {
+    case Isa::baseline: return baseline();
+    case Isa::avx2: return avx2();
+    case Isa::avx512: return avx512();
+  }
+  return baseline();
+}
+
 /// True where this machine runs code compiled for it. AVX2 and AVX-512 are there only in x86-64 builds.
 bool host_has(Isa isa);
 

@@ -9,7 +9,7 @@
 namespace accsim::sim::kernels {
 namespace {
 
-FloatLaneSet lanes_for(Isa isa) {
+FloatLaneSet float_lanes_for(Isa isa) {
 #if defined(__x86_64__)
   constexpr LaneMeans all = {.fma = true};
   if (isa == Isa::avx2) return {float_avx2_32, float_avx2_64, all};
@@ -21,7 +21,7 @@ FloatLaneSet lanes_for(Isa isa) {
 
 class FloatKernel final : public Executor {
  public:
-  explicit FloatKernel(Isa isa) : name_("float_" + std::string(name_of(isa))), set_(lanes_for(isa)) {}
+  explicit FloatKernel(Isa isa) : name_("float_" + std::string(name_of(isa))), set_(float_lanes_for(isa)) {}
 
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::string_view meaning() const override { return "floats in sequence, trees and interleaved, in lanes of outputs"; }
@@ -43,7 +43,10 @@ class FloatKernel final : public Executor {
 const Executor& float_kernel(Isa isa) { return made_for<FloatKernel>(isa); }
 
 void scan_values(std::span<const double> values, FloatScan& found) {
-  static const FloatLanes& lanes = lanes_for(host_has(Isa::avx512) ? Isa::avx512 : host_has(Isa::avx2) ? Isa::avx2 : Isa::baseline).lanes64;
+  static const FloatLanes& lanes = float_lanes_for(host_has(Isa::avx512) ? Isa::avx512
+                                                   : host_has(Isa::avx2) ? Isa::avx2
+                                                                         : Isa::baseline)
+                                       .lanes64;
   lanes.scan(values.data(), static_cast<std::int64_t>(values.size()), found);
 }
 

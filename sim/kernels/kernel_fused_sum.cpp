@@ -38,20 +38,6 @@ namespace {
 
 using formats::Rounding;
 
-const FusedLanes& lanes_for(Isa isa) {
-  switch (isa) {
-#if defined(__x86_64__)
-    case Isa::avx2: return fused_lanes_avx2();
-    case Isa::avx512: return fused_lanes_avx512();
-#else
-    case Isa::avx2:
-    case Isa::avx512:
-#endif
-    case Isa::baseline: break;
-  }
-  return fused_lanes_baseline();
-}
-
 std::string unknown_to_fused_sums(const Datapath& d) {
   const Level& level = d.levels.front();
   const bool is_staged = level.kind == LevelKind::staged_sum;
@@ -118,7 +104,9 @@ class FusedExecutor final : public Executor {
 
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override {
     result = {};
-    if (!tile.watch_tiny && run_fused_sum(lanes_for(isa_), datapath, tile, result)) return;
+    if (!tile.watch_tiny &&
+        run_fused_sum(lanes_for(isa_, fused_lanes_baseline, fused_lanes_avx2, fused_lanes_avx512), datapath, tile, result))
+      return;
     run_interpreter(datapath, tile, result);
   }
 

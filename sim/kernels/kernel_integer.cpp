@@ -16,20 +16,6 @@ namespace {
 using formats::Int128;
 using formats::NarrowExact;
 
-const IntegerLanes& lanes_for(Isa isa) {
-  switch (isa) {
-#if defined(__x86_64__)
-    case Isa::avx2: return integer_lanes_avx2();
-    case Isa::avx512: return integer_lanes_avx512();
-#else
-    case Isa::avx2:
-    case Isa::avx512:
-#endif
-    case Isa::baseline: break;
-  }
-  return integer_lanes_baseline();
-}
-
 /// An operand's lines as integers, found once.
 struct LineIntegers final : PackCache::Entry {
   std::once_flag once;
@@ -317,7 +303,9 @@ class IntegerRun {
 
 class IntegerExecutor final : public Executor {
  public:
-  explicit IntegerExecutor(Isa isa) : lanes_(lanes_for(isa)), name_("integer_" + std::string(name_of(isa))) {}
+  explicit IntegerExecutor(Isa isa)
+      : lanes_(lanes_for(isa, integer_lanes_baseline, integer_lanes_avx2, integer_lanes_avx512)),
+        name_("integer_" + std::string(name_of(isa))) {}
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::string_view meaning() const override { return "fixed-point sums in 32-bit and 64-bit lanes, outputs side by side"; }
 

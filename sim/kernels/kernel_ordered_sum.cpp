@@ -42,20 +42,6 @@ constexpr int most_fraction_bits = 96;  ///< of an addition
 constexpr int most_operand_exponent = 200;
 constexpr int most_exponent = 400;
 
-const OrderedLanes& ordered_lanes_for(Isa isa) {
-  switch (isa) {
-#if defined(__x86_64__)
-    case Isa::avx2: return ordered_lanes_avx2();
-    case Isa::avx512: return ordered_lanes_avx512();
-#else
-    case Isa::avx2:
-    case Isa::avx512:
-#endif
-    case Isa::baseline: break;
-  }
-  return ordered_lanes_baseline();
-}
-
 /// True where the level says something that was added to levels after this kernel was taught.
 bool has_keys_unknown_to_ordered_sums(Level level) {
   level.addition_fraction_bits.clear();
@@ -275,7 +261,9 @@ class OrderedExecutor final : public Executor {
   void run(const Datapath& datapath, const Tile& tile, TileResult& result) const override {
     result = {};
     const bool is_covered = !tile.watch_tiny && tile.k > 0 && tile.a_blocks.block == 0 && tile.b_blocks.block == 0;
-    if (is_covered && OrderedRun(ordered_lanes_for(isa_), datapath, tile, result).run()) return;
+    if (is_covered &&
+        OrderedRun(lanes_for(isa_, ordered_lanes_baseline, ordered_lanes_avx2, ordered_lanes_avx512), datapath, tile, result).run())
+      return;
     run_interpreter(datapath, tile, result);
   }
 

@@ -3,23 +3,6 @@
 #include <algorithm>
 
 namespace accsim::sim::kernels {
-namespace {
-
-const OnlineLanes& lanes_for(Isa isa) {
-  switch (isa) {
-#if defined(__x86_64__)
-    case Isa::avx2: return online_lanes_avx2();
-    case Isa::avx512: return online_lanes_avx512();
-#else
-    case Isa::avx2:
-    case Isa::avx512:
-#endif
-    case Isa::baseline: break;
-  }
-  return online_lanes_baseline();
-}
-
-}  // namespace
 
 OnlineShape online_shape(const online::Unit& unit) {
   OnlineShape shape;
@@ -56,7 +39,7 @@ OnlineShape online_shape(const online::Unit& unit) {
 }
 
 SlicedInnerProduct::SlicedInnerProduct(const online::Unit& unit, Isa isa)
-    : lanes_(lanes_for(isa)),
+    : lanes_(lanes_for(isa, online_lanes_baseline, online_lanes_avx2, online_lanes_avx512)),
       shape_(online_shape(unit)),
       state_(std::int64_t{shape_.wires} * lanes_.words),
       x_(shape_.digit_wires * unit.terms * lanes_.words),
