@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace accsim::sim {
@@ -33,7 +34,24 @@ class PackCache {
     return entry;
   }
 
+  /// The T that `make` gives for this key, made once; who else asks meanwhile waits.
+  template <class T, class Key, class Make>
+  const T& made(const Key& key, Make&& make) {
+    Made<T, Key>& entry = find<Made<T, Key>>([&](const Made<T, Key>& before) { return before.key == key; },
+                                             [&] { return std::make_unique<Made<T, Key>>(key); });
+    std::call_once(entry.once, [&] { entry.value.emplace(make()); });
+    return *entry.value;
+  }
+
  private:
+  template <class T, class Key>
+  struct Made : Entry {
+    explicit Made(const Key& k) : key(k) {}
+    const Key key;
+    std::once_flag once;
+    std::optional<T> value;
+  };
+
   std::mutex mutex_;
   std::vector<std::unique_ptr<Entry>> entries_;
 };

@@ -15,6 +15,38 @@ namespace {
 
 using formats::Rounding;
 
+/// An operand's lines in panels of `lanes`, zeros beyond the last: significands in units of 2^(exponent - unit_bits), exponents, and of
+/// each issue the least exponent and whether a value is not finite.
+struct PackedProducts {
+  PackedProducts(const FusedOperand& operand, int unit_bits, const FusedJob& job, std::span<const std::int64_t> order,
+                 std::int64_t padded_lines, std::int64_t lanes)
+      : words(padded_lines * job.k), exponents(padded_lines * job.k), least(padded_lines * job.issues), odd(padded_lines * job.issues) {
+    for (std::int64_t line = 0; line < padded_lines; ++line) pack(operand, unit_bits, job, order, line, lanes);
+  }
+  LaneMemory<std::int32_t> words, exponents, least, odd;
+
+ private:
+  void pack(const FusedOperand& operand, int unit_bits, const FusedJob& job, std::span<const std::int64_t> order, std::int64_t line,
+            std::int64_t lanes) {
+    const bool is_padding = line >= operand.lines();
+    const std::int64_t first_term = line / lanes * job.k * lanes + line % lanes;
+    const std::int64_t first_issue = line / lanes * job.issues * lanes + line % lanes;
+    for (std::int64_t issue = 0; issue < job.issues; ++issue) {
+      std::int32_t least_exponent = 1 << 20;
+      std::int32_t any_odd = 0;
+      for (std::int64_t t = issue * job.issue; t < std::min((issue + 1) * job.issue, job.k); ++t) {
+        const Factor f = is_padding ? Factor{} : operand.factor(line, order[static_cast<std::size_t>(t)], unit_bits);
+        if (!f.is_finite) any_odd = -1;
+        if (f.significand != 0) least_exponent = std::min(least_exponent, f.exponent);
+        words.data()[first_term + t * lanes] = f.significand & 0xFFFF;
+        exponents.data()[first_term + t * lanes] = f.significand != 0 ? f.exponent : job.zero_operand_exponent;
+      }
+      least.data()[first_issue + issue * lanes] = least_exponent;
+      odd.data()[first_issue + issue * lanes] = any_odd;
+    }
+  }
+};
+
 class FusedRun {
  public:
   FusedRun(const FusedLanes& lanes, const Datapath& datapath, const Tile& tile, TileResult& result)
@@ -60,8 +92,8 @@ class FusedRun {
   [[nodiscard]] std::int64_t width() const { return job_.panels * lanes_.lanes; }
 
   bool run_products() {
-    const Scan a = a_.scan();
-    const Scan b = b_.scan();
+    const Scan& a = around_.a_cache().made<Scan>(0, [&] { return a_.scan(); });
+    const Scan& b = around_.b_cache().made<Scan>(0, [&] { return b_.scan(); });
     const std::optional<Shifts> shifts = shifts_for(level_.fraction_bits, a.bits, b.bits);
     if (!shifts || !a.in_range || !b.in_range) return false;
     job_.base = shifts->base;
@@ -78,46 +110,33 @@ class FusedRun {
       plan_stages(datapath_, *shifts, a.bits, b.bits, job_);
     }
 
-    const std::int64_t lanes = lanes_.lanes;
-    const LaneMemory<std::int32_t> a_words(tile_.rows * tile_.k), a_exponents(tile_.rows * tile_.k);
-    const LaneMemory<std::int32_t> a_least(tile_.rows * job_.issues), a_odd(tile_.rows * job_.issues);
-    const LaneMemory<std::int32_t> b_words(width() * tile_.k), b_exponents(width() * tile_.k);
-    const LaneMemory<std::int32_t> b_least(width() * job_.issues), b_odd(width() * job_.issues);
-    for (std::int64_t row = 0; row < tile_.rows; ++row) {
-      pack(a_, row, a.bits.fraction + shifts->a, 1,
-           {a_words.data() + row * tile_.k, a_exponents.data() + row * tile_.k, a_least.data() + row * job_.issues,
-            a_odd.data() + row * job_.issues});
-    }
-    for (std::int64_t column = 0; column < width(); ++column) {
-      const std::int64_t panel = column / lanes;
-      const std::int64_t lane = column % lanes;
-      pack(b_, column, b.bits.fraction + shifts->b, lanes,
-           {b_words.data() + panel * tile_.k * lanes + lane, b_exponents.data() + panel * tile_.k * lanes + lane,
-            b_least.data() + panel * job_.issues * lanes + lane, b_odd.data() + panel * job_.issues * lanes + lane});
-    }
-    job_.a = a_words.data();
-    job_.a_exponents = a_exponents.data();
-    job_.a_least = a_least.data();
-    job_.a_odd = a_odd.data();
-    job_.b = b_words.data();
-    job_.b_exponents = b_exponents.data();
-    job_.b_least = b_least.data();
-    job_.b_odd = b_odd.data();
+    const PackedProducts& packed_a = packed(around_.a_cache(), a_, a.bits.fraction + shifts->a, tile_.rows, 1);
+    const PackedProducts& packed_b = packed(around_.b_cache(), b_, b.bits.fraction + shifts->b, width(), lanes_.lanes);
+    job_.a = packed_a.words.data();
+    job_.a_exponents = packed_a.exponents.data();
+    job_.a_least = packed_a.least.data();
+    job_.a_odd = packed_a.odd.data();
+    job_.b = packed_b.words.data();
+    job_.b_exponents = packed_b.exponents.data();
+    job_.b_least = packed_b.least.data();
+    job_.b_odd = packed_b.odd.data();
     run_lanes(is_staged ? lanes_.run_staged : lanes_.run);
     return true;
   }
 
   bool run_groups() {
-    const GroupBits a = group_bits(a_);
-    const GroupBits b = group_bits(b_);
+    const GroupBits& a = around_.a_cache().made<GroupBits>(0, [&] { return group_bits(a_); });
+    const GroupBits& b = around_.b_cache().made<GroupBits>(0, [&] { return group_bits(b_); });
     if (!too_wide_for_groups(level_, a, b).empty()) return false;
     const std::int64_t group = std::min(level_.group, tile_.k);
     job_.groups = (tile_.k + group - 1) / group;
     job_.groups_in_issue = (job_.issue + group - 1) / group;
     job_.words = (group + 1) / 2;
     job_.zero_operand_exponent = level_.zero_exponent.value_or(zero_operand);
-    const PackedGroups a_groups(a_, a.unit, job_, group, tile_.rows, 1);
-    const PackedGroups b_groups(b_, b.unit, job_, group, width(), lanes_.lanes);
+    const PackedGroups& a_groups =
+        around_.a_cache().made<PackedGroups>(a.unit, [&] { return PackedGroups(a_, a.unit, job_, group, tile_.rows, 1); });
+    const PackedGroups& b_groups =
+        around_.b_cache().made<PackedGroups>(b.unit, [&] { return PackedGroups(b_, b.unit, job_, group, width(), lanes_.lanes); });
     job_.a = a_groups.words.data();
     job_.a_exponents = a_groups.exponents.data();
     job_.a_nonzero = a_groups.nonzero.data();
@@ -147,25 +166,10 @@ class FusedRun {
     around_.fill(values, overflowed, width(), job_.counts);
   }
 
-  struct Places {
-    std::int32_t *words, *exponents, *least, *odd;
-  };
-  /// One line of an operand, or zeros beyond the last; significands in units of 2^(exponent - unit_bits).
-  void pack(const FusedOperand& operand, std::int64_t line, int unit_bits, std::int64_t stride, Places to) const {
-    const bool is_padding = line >= operand.lines();
-    for (std::int64_t issue = 0; issue < job_.issues; ++issue) {
-      std::int32_t least = 1 << 20;
-      std::int32_t odd = 0;
-      for (std::int64_t t = issue * job_.issue; t < std::min((issue + 1) * job_.issue, tile_.k); ++t) {
-        const Factor f = is_padding ? Factor{} : operand.factor(line, around_.order()[at(t)], unit_bits);
-        if (!f.is_finite) odd = -1;
-        if (f.significand != 0) least = std::min(least, f.exponent);
-        to.words[t * stride] = f.significand & 0xFFFF;
-        to.exponents[t * stride] = f.significand != 0 ? f.exponent : job_.zero_operand_exponent;
-      }
-      to.least[issue * stride] = least;
-      to.odd[issue * stride] = odd;
-    }
+  [[nodiscard]] const PackedProducts& packed(PackCache& cache, const FusedOperand& operand, int unit_bits, std::int64_t padded_lines,
+                                             std::int64_t lanes) const {
+    return cache.made<PackedProducts>(unit_bits,
+                                      [&] { return PackedProducts(operand, unit_bits, job_, around_.order(), padded_lines, lanes); });
   }
 
   const FusedLanes& lanes_;

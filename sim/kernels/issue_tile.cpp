@@ -17,6 +17,20 @@ using formats::Wide;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
+/// Of each term the largest finite magnitude.
+struct LargestOfTerms {
+  explicit LargestOfTerms(const FusedOperand& operand) : of_term(at(operand.terms()), 0.0) {
+    const std::span<const double> values = operand.values();
+    for (std::size_t i = 0; i < values.size(); i += of_term.size()) {
+      for (std::size_t t = 0; t < of_term.size(); ++t) {
+        const double x = std::abs(values[i + t]);
+        of_term[t] = x > of_term[t] && x <= 1.7976931348623157e308 ? x : of_term[t];
+      }
+    }
+  }
+  std::vector<double> of_term;
+};
+
 }  // namespace
 
 IssueTile::IssueTile(const Datapath& datapath, const Tile& tile, TileResult& result)
@@ -221,20 +235,9 @@ void IssueTile::merge(const OutputCounts<U>& counts, std::size_t i) {
 
 /// The largest product of a term is that of the largest finite operands of both sides.
 void IssueTile::see_products() {
-  const std::size_t k = at(tile_.k);
-  const auto largest = [k](std::span<const double> values) {
-    std::vector<double> of_term(k, 0.0);
-    for (std::size_t i = 0; i < values.size(); i += k) {
-      for (std::size_t t = 0; t < k; ++t) {
-        const double x = std::abs(values[i + t]);
-        of_term[t] = x > of_term[t] && x <= 1.7976931348623157e308 ? x : of_term[t];
-      }
-    }
-    return of_term;
-  };
-  const std::vector<double> a = largest(a_.values());
-  const std::vector<double> b = largest(b_.values());
-  for (std::size_t t = 0; t < k; ++t) result_.max_abs_product = std::max(result_.max_abs_product, a[t] * b[t]);
+  const std::vector<double>& a = a_cache().made<LargestOfTerms>(0, [&] { return LargestOfTerms(a_); }).of_term;
+  const std::vector<double>& b = b_cache().made<LargestOfTerms>(0, [&] { return LargestOfTerms(b_); }).of_term;
+  for (std::size_t t = 0; t < a.size(); ++t) result_.max_abs_product = std::max(result_.max_abs_product, a[t] * b[t]);
 }
 
 }  // namespace accsim::sim::kernels

@@ -29,6 +29,9 @@ class IssueTile {
   /// The same as the fused-sum lanes take them.
   [[nodiscard]] const FusedOperand& a_operand() const { return a_; }
   [[nodiscard]] const FusedOperand& b_operand() const { return b_; }
+  /// What is made of the rows, and of the columns, for other tiles too.
+  [[nodiscard]] PackCache& a_cache() { return tile_.a_cache != nullptr ? *tile_.a_cache : own_a_cache_; }
+  [[nodiscard]] PackCache& b_cache() { return tile_.b_cache != nullptr ? *tile_.b_cache : own_b_cache_; }
   [[nodiscard]] std::span<const std::int64_t> order() const { return order_; }
   /// rows x width; null: sums start at zero.
   [[nodiscard]] const double* initial() const { return initial_.empty() ? nullptr : initial_.data(); }
@@ -69,6 +72,7 @@ class IssueTile {
   std::optional<formats::Rounder> range_;  ///< of products
   std::vector<std::int64_t> order_;
   FusedOperand a_, b_;
+  PackCache own_a_cache_, own_b_cache_;
   std::vector<double> initial_;
 };
 
