@@ -43,22 +43,14 @@ TileProducts::TileProducts(const FloatLaneSet& set, const Datapath& datapath, co
 
 const TileProducts::Survey& TileProducts::survey(const FloatLaneSet& set, std::span<const double> values, const std::vector<char>& bad,
                                                  std::uint64_t low, PackCache& cache) const {
-  Survey& s = cache.find<Survey>([low](const Survey& before) { return before.low == low; },
-                                 [low] {
-                                   auto made = std::make_unique<Survey>();
-                                   made->low = low;
-                                   return made;
-                                 });
-  std::call_once(s.once, [&] {
+  return cache.made<Survey>(low, [&] {
     const auto k = static_cast<std::size_t>(tile_.k);
-    s.largest.resize(k);
-    s.nonzero.resize(k);
-    s.brief.resize(k);
+    Survey s{std::vector<std::uint64_t>(k), std::vector<std::int64_t>(k), std::vector<std::int64_t>(k)};
     for (std::size_t line = 0; line < bad.size(); ++line) {
       if (bad[line] == 0) set.lanes64.survey(values.data() + line * k, tile_.k, low, s.largest.data(), s.nonzero.data(), s.brief.data());
     }
+    return s;
   });
-  return s;
 }
 
 /// Outputs with a product beyond the finite range of its format. Binary64's product of two magnitudes is beyond where the exact one is,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -32,9 +31,7 @@ class TileProducts {
 
  private:
   /// Per term, over one operand's good lines.
-  struct Survey : PackCache::Entry {
-    std::once_flag once;
-    std::uint64_t low = 0;
+  struct Survey {
     std::vector<std::uint64_t> largest;
     std::vector<std::int64_t> nonzero, brief;
   };

@@ -22,8 +22,8 @@ LaneBuffer::LaneBuffer(std::size_t bytes, bool zeroed) : memory_(static_cast<std
 }
 
 const ScannedLines& scanned(const FloatLanes& lanes, const LaneSource& source, PackCache& cache) {
-  auto& s = cache.find<ScannedLines>([](const ScannedLines&) { return true; }, [] { return std::make_unique<ScannedLines>(); });
-  std::call_once(s.once, [&] {
+  return cache.made<ScannedLines>(0, [&] {
+    ScannedLines s;
     s.bad.assign(static_cast<std::size_t>(source.lines), 0);
     for (std::int64_t line = 0; line < source.lines; ++line) {
       const bool before = s.all.nonfinite;
@@ -32,8 +32,8 @@ const ScannedLines& scanned(const FloatLanes& lanes, const LaneSource& source, P
       s.bad[static_cast<std::size_t>(line)] = s.all.nonfinite ? 1 : 0;
       s.all.nonfinite |= before;
     }
+    return s;
   });
-  return s;
 }
 
 LaneRows::LaneRows(const FloatProof& proof, const FloatLanes& lanes, const LaneSource& source)

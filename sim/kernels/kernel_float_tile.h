@@ -39,8 +39,7 @@ struct LaneSource {
 };
 
 /// What is seen of an operand's lines when they are looked at, once.
-struct ScannedLines final : PackCache::Entry {
-  std::once_flag once;
+struct ScannedLines {
   std::vector<char> bad;  ///< as in LaneSource
   FloatScan all;
 };

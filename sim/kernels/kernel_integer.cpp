@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <mutex>
 
 #include "sim/kernels/executors.h"
 #include "sim/kernels/integer_plan.h"
@@ -16,19 +15,13 @@ namespace {
 using formats::Int128;
 using formats::NarrowExact;
 
-/// An operand's lines as integers, found once.
-struct LineIntegers final : PackCache::Entry {
-  std::once_flag once;
-  std::optional<Integers> integers;
-};
+/// An operand's lines as integers, where they have some.
+using LineIntegers = std::optional<Integers>;
 
-/// Columns in words of T, packed once: panels of a vector's columns, term by term.
+/// Columns in words of T: panels of a vector's columns, term by term.
 template <class T>
-struct IntegerColumns final : PackCache::Entry {
-  IntegerColumns(IntegerLoop of_loop, std::int64_t words) : loop(of_loop), memory(words) {}
-  const IntegerLoop loop;
-  std::once_flag once;
-  const LaneMemory<T> memory;
+struct IntegerColumns {
+  LaneMemory<T> words;
 };
 
 /// One tile on its way through the lanes.
@@ -45,8 +38,8 @@ class IntegerRun {
   /// False where the tile turns out not to be covered.
   bool run() {
     if (tile_.k < 1) return false;
-    const std::optional<Integers>& a = integers(tile_.a, tile_.a_exact, datapath_.a, a_cache_);
-    const std::optional<Integers>& b = integers(tile_.b, tile_.b_exact, datapath_.b, b_cache_);
+    const LineIntegers& a = integers(tile_.a, tile_.a_exact, datapath_.a, a_cache_);
+    const LineIntegers& b = integers(tile_.b, tile_.b_exact, datapath_.b, b_cache_);
     if (!a || !b || !plan_for(*a, *b)) return false;
     choose_loop(*a, *b);
     order_terms();
@@ -56,14 +49,12 @@ class IntegerRun {
   }
 
  private:
-  const std::optional<Integers>& integers(std::span<const double> values, std::span<const formats::Exact> exact, const Operand& operand,
-                                          PackCache& cache) const {
-    auto& lines = cache.find<LineIntegers>([](const LineIntegers&) { return true; }, [] { return std::make_unique<LineIntegers>(); });
-    std::call_once(lines.once, [&] {
+  const LineIntegers& integers(std::span<const double> values, std::span<const formats::Exact> exact, const Operand& operand,
+                               PackCache& cache) const {
+    return cache.made<LineIntegers>(0, [&] {
       std::vector<double> copies;
-      lines.integers = integers_of(doubles_of(values, exact, copies), tile_.k, operand.format ? &*operand.format : nullptr, lanes_);
+      return integers_of(doubles_of(values, exact, copies), tile_.k, operand.format ? &*operand.format : nullptr, lanes_);
     });
-    return lines.integers;
   }
 
   bool plan_for(const Integers& a, const Integers& b) {
@@ -210,10 +201,11 @@ class IntegerRun {
     const LaneMemory<T> rows(tile_.rows * static_cast<std::int64_t>(terms_.size()));
     for (std::int64_t r = 0; r < tile_.rows; ++r)
       pack_row(a, r, rows.data() + r * job_.words * (job_.loop == IntegerLoop::pairs ? 1 : job_.wide ? 1 : 2));
-    auto& columns =
-        b_cache_.find<IntegerColumns<T>>([&](const IntegerColumns<T>& c) { return c.loop == job_.loop; },
-                                         [&] { return std::make_unique<IntegerColumns<T>>(job_.loop, job_.panels * job_.words * lanes); });
-    std::call_once(columns.once, [&] { pack_columns(b, lanes, columns.memory.data()); });
+    const auto& columns = b_cache_.made<IntegerColumns<T>>(job_.loop, [&] {
+      IntegerColumns<T> packed{LaneMemory<T>(job_.panels * job_.words * lanes)};
+      pack_columns(b, lanes, packed.words.data());
+      return packed;
+    });
     const std::int64_t padded = job_.panels * lanes;
     const LaneMemory<char> scratch(plan_.scratch * lanes_.vector_bytes);
     const LaneMemory<std::int64_t> values(tile_.rows * padded);
@@ -227,7 +219,7 @@ class IntegerRun {
       job_.initial_level = plan_.initial_level;
     }
     job_.a = rows.data();
-    job_.b = columns.memory.data();
+    job_.b = columns.words.data();
     std::copy(std::begin(plan_.levels), std::end(plan_.levels), std::begin(job_.levels));
     job_.level_count = plan_.level_count;
     job_.rounded_product = plan_.rounded_product;

@@ -22,7 +22,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <mutex>
 
 #include "sim/kernels/executors.h"
 #include "sim/kernels/issue_tile.h"
@@ -97,10 +96,9 @@ OrderedRounding ordered_rounding(Rounding mode) {
 double power_of_two(int e) { return std::ldexp(1.0, e); }
 
 /// An operand's lines as lanes take them.
-struct OrderedLines final : PackCache::Entry {
+struct OrderedLines {
   explicit OrderedLines(std::int64_t numbers) : values(numbers), powers(numbers) {}
-  std::once_flag once;
-  const LaneMemory<double> values, powers;
+  LaneMemory<double> values, powers;
 };
 
 class OrderedRun {
@@ -116,15 +114,19 @@ class OrderedRun {
     const std::int64_t lanes = lanes_.lanes;
     const std::int64_t width = job_.panels * lanes;
     if (!around_.take_initial(width, most_exponent)) return false;
-    const OrderedLines& a = packed(tile_.a_cache, own_a_cache_, tile_.rows * tile_.k, [&](const OrderedLines& to) {
+    const auto& a = around_.a_cache().made<OrderedLines>(0, [&] {
+      OrderedLines to(tile_.rows * tile_.k);
       for (std::int64_t row = 0; row < tile_.rows; ++row)
         pack(around_.a(), row, tile_.a_emin, level_.product_integer_bits - 1, false, to, row * tile_.k, 1);
+      return to;
     });
-    const OrderedLines& b = packed(tile_.b_cache, own_b_cache_, width * tile_.k, [&](const OrderedLines& to) {
+    const auto& b = around_.b_cache().made<OrderedLines>(0, [&] {
+      OrderedLines to(width * tile_.k);
       for (std::int64_t column = 0; column < width; ++column) {
         const std::int64_t first = column / lanes * tile_.k * lanes + column % lanes;
         pack(around_.b(), column < tile_.columns ? column : -1, tile_.b_emin, 0, job_.negated, to, first, lanes);
       }
+      return to;
     });
     std::vector<double> values(at(job_.sums * tile_.rows * width));
     std::vector<char> overflowed(at(tile_.rows * width));
@@ -206,16 +208,6 @@ class OrderedRun {
     job_.keeps_nonfinite = keeps(NarrowExact::not_a_number()) && keeps(NarrowExact::infinity(false)) && keeps(NarrowExact::infinity(true));
   }
 
-  /// An operand's lines, packed once.
-  template <class Fill>
-  static const OrderedLines& packed(PackCache* cache, PackCache& own, std::int64_t numbers, Fill&& fill) {
-    auto& lines =
-        (cache != nullptr ? *cache : own)
-            .find<OrderedLines>([](const OrderedLines&) { return true; }, [&] { return std::make_unique<OrderedLines>(numbers); });
-    std::call_once(lines.once, [&] { fill(lines); });
-    return lines;
-  }
-
   /// A line of an operand, or of zeros, in the datapath's order; powers are 2^shift times those that it is aligned by.
   void pack(std::span<const double> values, std::int64_t line, int emin, int shift, bool negated, const OrderedLines& to,
             std::int64_t first, std::int64_t stride) const {
@@ -236,7 +228,6 @@ class OrderedRun {
   const Level& level_;
   IssueTile around_;
   OrderedJob job_;
-  PackCache own_a_cache_, own_b_cache_;  ///< where the tile brings none
 };
 
 class OrderedExecutor final : public Executor {
