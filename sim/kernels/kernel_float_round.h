@@ -197,9 +197,12 @@ class RoundLoop {
             }
             Real seen = sum;
             if constexpr (products == Products::apart) seen = cut_sum(sum, acc[i], x_y, c);
-            if constexpr (looks) before[i] = acc[i];
+            if constexpr (looks) {  // a sum is not rounded below the smallest normal from above it, unless it is cut before
+              before[i] = acc[i];
+              if constexpr (products != Products::apart) least = O::smaller(least, O::magnitude(sum));
+            }
             acc[i] = rounded<random>(seen, sum, acc[i], c, r, n, n.largest[v]);
-            if constexpr (looks) least = O::smaller(least, O::magnitude(acc[i]));
+            if constexpr (looks && products == Products::apart) least = O::smaller(least, O::magnitude(acc[i]));
           });
         });
         if constexpr (looks) {
