@@ -15,7 +15,8 @@ ACCSIM_INLINE typename Ops<T>::Int eager_magnitude(typename Ops<T>::Real acc, ty
   using O = Ops<T>;
   using Real = typename O::Real;
   const Real larger = O::real(O::larger(O::magnitude(acc), O::magnitude(x)) & O::set(O::infinity));
-  const Real unit = O::real(O::larger(O::bits(larger), least) + shift);
+  using UInt = typename O::UInt;
+  const Real unit = O::real(typename O::Int(UInt(O::larger(O::bits(larger), least)) + UInt(shift)));  // of infinities beyond all
   const auto cut = [&](Real v) ACCSIM_LAMBDA {
     const Real kept = O::truncated_sum(O::real(O::magnitude(v)), unit) - unit;
     return O::real(O::magnitude(kept) | (O::bits(v) & O::set(O::sign)));
