@@ -25,6 +25,13 @@ class NativeLoop {
   struct Counts {
     Int inexact{}, swamped{}, tiny{};
     Int largest[vectors] = {};
+    /// Loops count for themselves and add what they have: of a copy GCC 12 keeps no member in a register.
+    void add(const Counts& other) {
+      inexact += other.inexact;
+      swamped += other.swamped;
+      tiny += other.tiny;
+      for (int v = 0; v < vectors; ++v) largest[v] = O::larger(largest[v], other.largest[v]);
+    }
   };
 
   static ACCSIM_INLINE void count(Real sum, Real before, Mask inexact, Counts& n, Int& largest) {
@@ -46,7 +53,7 @@ class NativeLoop {
     const T* b = static_cast<const T*>(block.b) + first * stride;
     Real acc[registers];
     unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = sums[i]; });
-    Counts n = counts;
+    Counts n;
     for (std::int64_t k = first; k < end; ++k, ++a, b += stride) {
       unrolled<fast_rows>([&](auto row) ACCSIM_LAMBDA {
         const Real x = O::set_real(a[row * block.a_stride]);
@@ -59,7 +66,7 @@ class NativeLoop {
         });
       });
     }
-    counts = n;
+    counts.add(n);
     unrolled<registers>([&](auto i) ACCSIM_LAMBDA { sums[i] = acc[i]; });
   }
   static void add(const Real* acc, const Real* x, Real* result, Counts& n) {
@@ -98,7 +105,7 @@ class NativeLoop {
                                                       const History& history, Counts& counts) {
     const T* a = static_cast<const T*>(block.a) + first;
     const T* b = static_cast<const T*>(block.b) + first * stride;
-    Counts n = counts;
+    Counts n;
     for (std::int64_t k = 0; k < steps_now; ++k, b += stride) {
       unrolled<registers>([&](auto i) ACCSIM_LAMBDA {
         const Real x = O::set_real(a[(i / vectors) * block.a_stride + k]);
@@ -107,7 +114,7 @@ class NativeLoop {
         look(fused(x, y, before), minus_fused(x, y, before), before, history.sum[k + 1][i], n, n.largest[i % vectors]);
       });
     }
-    counts = n;
+    counts.add(n);
   }
   static ACCSIM_INLINE void look(Real lower, Real minus_upper, Real before, Real sum, Counts& n, Int& largest) {
     count(sum, before, O::differ(lower, O::negated(minus_upper)), n, largest);

@@ -71,7 +71,7 @@ class NativeTreeLoop : NativeLoop<T, vectors> {
     const T* b = static_cast<const T*>(block.b) + first * stride;
     Real acc[registers];
     unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = sums[i]; });
-    Counts n = counts;
+    Counts n;
     for (std::int64_t g = 0; g < (whole ? count : 1); ++g, a += terms, b += terms * stride) {
       group<whole>(
           a, block.a_stride, b, static_cast<int>(count),
@@ -87,7 +87,7 @@ class NativeTreeLoop : NativeLoop<T, vectors> {
             if (!whole) n.largest[i % vectors] = O::larger(n.largest[i % vectors], O::magnitude(x));
           });
     }
-    counts = n;
+    counts.add(n);
     unrolled<registers>([&](auto i) ACCSIM_LAMBDA { sums[i] = acc[i]; });
   }
   static void all_groups(const FloatBlock& block, std::int64_t whole, Real (&sums)[registers], Counts& n) {
@@ -118,7 +118,7 @@ class NativeTreeLoop : NativeLoop<T, vectors> {
                                                       Counts& counts) {
     const T* a = static_cast<const T*>(block.a) + first;
     const T* b = static_cast<const T*>(block.b) + first * stride;
-    Counts n = counts;
+    Counts n;
     Real acc[registers];
     unrolled<registers>([&](auto i) ACCSIM_LAMBDA { acc[i] = history.before[i]; });
     for (std::int64_t g = 0; g < (whole ? count : 1); ++g, a += terms, b += terms * stride) {
@@ -138,7 +138,7 @@ class NativeTreeLoop : NativeLoop<T, vectors> {
           });
     }
     unrolled<registers>([&](auto i) ACCSIM_LAMBDA { history.before[i] = acc[i]; });
-    counts = n;
+    counts.add(n);
   }
   /// Whether x + y, rounded down and up, differs.
   static ACCSIM_INLINE Mask differ(Real x, Real y) { return O::differ(x + y, O::negated(O::negated(x) - y)); }
