@@ -36,7 +36,7 @@ void in_stages(const WorkShape& shape, const std::function<void(const WorkStage&
     std::int64_t left = static_cast<std::int64_t>(stage.panels.size()) * l.m;
     for (std::size_t p = 0; p < stage.panels.size(); ++p) {
       for (std::int64_t r = 0; r < l.m;) {
-        const std::int64_t share = to_eight(parts(left, std::int64_t{2} * shape.threads));
+        const std::int64_t share = std::max<std::int64_t>(16, to_eight(parts(left, std::int64_t{2} * shape.threads)));
         const std::int64_t n = std::min(shape.threads > 1 ? std::min(rows, share) : rows, l.m - r);
         for (std::int64_t c = 0; c < stage.panels[p].columns; c += columns)
           stage.tasks.push_back({p, r, n, c, std::min(columns, stage.panels[p].columns - c)});

@@ -36,7 +36,8 @@ struct WorkShape {
 
 /// Cuts a layer so that a stage's panels take about 32 MB and a task's rows about 8 MB. Between threads a stage's tasks become smaller
 /// towards its end, so that all threads end together (guided self-scheduling, Polychronopoulos and Kuck 1987, doi 10.1109/TC.1987.5009495).
-/// Firsts of rows and columns within a panel are multiples of eight.
+/// A task has at least 16 rows where there are so many: what is done once for a tile stays a small part. Firsts of rows and columns within
+/// a panel are multiples of eight.
 void in_stages(const WorkShape& shape, const std::function<void(const WorkStage&)>& stage);
 
 /// One output a stage, in the result's row-major order.
