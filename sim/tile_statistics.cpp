@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sim/output_conversion.h"
+#include "sim/output_number.h"
 #include "sim/wide_round.h"
 
 namespace accsim::sim {
@@ -18,7 +19,6 @@ using formats::Wide;
 namespace {
 
 constexpr int binades = 2800;  // about 2^0
-constexpr int farthest = 600;  // units whose multiples of up to 256 bits are normal numbers of binary64
 
 /// n * 2^exponent.
 Exact exact(Int128 n, int exponent) {
@@ -28,59 +28,6 @@ Exact exact(Int128 n, int exponent) {
 }
 
 int bit_length_of(Int128 n) { return formats::bit_length(n < 0 ? -static_cast<UInt128>(n) : static_cast<UInt128>(n)); }
-
-/// A positive number as an integer of at most 128 bits times a power of two; zero where it is none.
-struct Factor {
-  UInt128 significand = 0;
-  int exponent = 0;
-  [[nodiscard]] bool is_power_of_two() const { return significand == 1; }
-};
-Factor factor_of(const Exact& x) {
-  if (x.negative || !x.is_nonzero_finite()) return {};
-  const auto trailing = static_cast<int>(boost::multiprecision::lsb(x.significand));
-  const Wide odd = x.significand >> trailing;
-  if (formats::bit_length(odd) > 128) return {};
-  return {formats::narrowed(odd), x.exponent + trailing};
-}
-
-/// An output as an integer of at most 53 bits times a power of two.
-struct Number {
-  bool negative = false;
-  std::uint64_t significand = 0;
-  int exponent = 0;
-  double value = 0;
-};
-/// False where it is not finite, or has more bits.
-bool number_of(const TileResult& executed, std::size_t i, Number& y) {
-  if (!executed.numbers.empty()) {
-    y.value = executed.numbers[i];
-    if (!std::isfinite(y.value)) return false;
-    const auto bits = std::bit_cast<std::uint64_t>(y.value);
-    const int field = static_cast<int>((bits >> 52) & 0x7FF);
-    y.negative = (bits >> 63) != 0;
-    y.significand = (bits & 0xFFFFFFFFFFFFFULL) | (field != 0 ? 1ULL << 52 : 0);
-    y.exponent = std::max(field, 1) - 1075;
-    return true;
-  }
-  const NarrowExact& x = executed.outputs[i];
-  if (!x.is_finite() || x.significand >> 53 != 0 || std::abs(x.exponent) > farthest) return false;
-  y = {x.negative, static_cast<std::uint64_t>(x.significand), x.exponent, 0};
-  const double value = static_cast<double>(y.significand) * power_of_two(y.exponent);
-  y.value = y.negative ? -value : value;
-  return true;
-}
-
-/// y in units of 2^unit; false where it is no whole number of them, or has more than 126 bits.
-bool in_units(const Number& y, int unit, Int128& n) {
-  n = 0;
-  if (y.significand == 0) return true;
-  const int shift = y.exponent - unit;
-  const int trailing = std::countr_zero(y.significand);
-  if (shift + trailing < 0 || shift > 126 - 53) return false;
-  const Int128 magnitude = shift >= 0 ? static_cast<Int128>(y.significand) << shift : static_cast<Int128>(y.significand >> -shift);
-  n = y.negative ? -magnitude : magnitude;
-  return true;
-}
 
 }  // namespace
 
@@ -118,7 +65,7 @@ Exact OutputScales::dataset(double a, double b) { return product(formats::from_d
 struct TileStatistics::Scale {
   double dataset_a = std::numeric_limits<double>::quiet_NaN();
   Exact exact;
-  Factor real, dataset;
+  ScaleFactor real, dataset;
   bool is_fast = false;
 };
 
@@ -204,7 +151,7 @@ bool TileStatistics::outputs_are_sums(const ExecutedTile& tile, std::vector<Int1
       const auto i = static_cast<std::size_t>(r * tile.columns + c);
       const ProductRows::Row& column = tile.b->seen_integers.row(tile.first_b + c);
       const int unit = row.unit + column.unit;
-      if (!column.is_packed || !column.rests.empty() || std::abs(unit) > farthest) return false;
+      if (!column.is_packed || !column.rests.empty() || std::abs(unit) > farthest_output_unit) return false;
       const double units = outputs[i] * power_of_two(-unit);
       const bool fits = std::fabs(units) < 0x1p62;
       const auto n = static_cast<std::int64_t>(fits ? units : 0.0);
@@ -269,10 +216,11 @@ bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::
   if (!row.is_packed || !column.is_packed || !row.rests.empty() || !column.rests.empty()) return false;
   const int unit = row.unit + column.unit;
   const int real_unit = unit + scale.real.exponent;
-  Number y;
+  OutputNumber y;
   Int128 n = 0;
   const int shift = datapath_.output.shift;
-  if (std::abs(unit) > farthest || std::abs(real_unit) > farthest || !number_of(*tile.executed, i, y) || !in_units(y, unit - shift, n))
+  if (std::abs(unit) > farthest_output_unit || std::abs(real_unit) > farthest_output_unit || !number_of(*tile.executed, i, y) ||
+      !in_units(y, unit - shift, n))
     return false;
   const Int128 sum = part.sums[i];
   const Int128 error = n - sum;
@@ -300,7 +248,7 @@ bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::
         !traced_column.rests.empty())
       return false;
     const int traced_unit = traced_row.unit + traced_column.unit + scale.dataset.exponent;
-    if (std::abs(traced_unit) > farthest) return false;
+    if (std::abs(traced_unit) > farthest_output_unit) return false;
     const Number256 signal = product256(part.traced_sums[i], scale.dataset.significand, traced_unit);
     rounded_output.signal = rounded(signal);
     rounded_output.quantization_noise = rounded_difference(product256(sum, scale.real.significand, real_unit), signal);
@@ -310,7 +258,8 @@ bool TileStatistics::fast_output(const ExecutedTile& tile, std::int64_t r, std::
   const int spacing_exponent = spacing(sum_length == 0 ? binades : sum_length - 1 + unit - shift, part) + shift;
   const int above_spacing = unit - spacing_exponent;
   if (error != 0)
-    rounded_output.ulps = std::abs(above_spacing) <= farthest ? units * power_of_two(above_spacing) : std::ldexp(units, above_spacing);
+    rounded_output.ulps =
+        std::abs(above_spacing) <= farthest_output_unit ? units * power_of_two(above_spacing) : std::ldexp(units, above_spacing);
 
   part.batch.add(rounded_output, part.errors);
   const bool needs_conversion = output_ || shift != 0;
